@@ -1,0 +1,129 @@
+"""A port in memory, for tests of a protocol server alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gateway.delivery.server import Arrival, Entry, Opening
+from gateway.delivery.status import Status
+from gateway.vocabulary.errors import LedgerAway
+from gateway.vocabulary.events import Author, Event, Facts
+
+
+class MemoryStreams:
+    """Streams that live as long as the test."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, list[Entry]] = {}
+        self.listeners: dict[str, list[Callable[[Entry], None]]] = {}
+
+    def append(self, conversation: str, event: Event) -> Entry:
+        """Say something in a stream."""
+        entries = self.entries.setdefault(conversation, [])
+        entry = Entry(len(entries) + 1, event)
+        entries.append(entry)
+        for listener in list(self.listeners.get(conversation, ())):
+            listener(entry)
+        return entry
+
+    async def open(self, conversation: str) -> Opening:
+        """See ``Streams.open``."""
+        return Opening("memory", len(self.entries.setdefault(conversation, [])))
+
+    async def read(self, conversation: str, after: int, limit: int) -> list[Entry]:
+        """See ``Streams.read``."""
+        return self.entries.get(conversation, [])[after : after + limit]
+
+    def follow(self, conversation: str, listener: Callable[[Entry], None]) -> Callable[[], None]:
+        """See ``Streams.follow``."""
+        self.listeners.setdefault(conversation, []).append(listener)
+        return lambda: self.listeners[conversation].remove(listener)
+
+
+class OpenRooms:
+    """Rooms that anybody may enter."""
+
+    async def admit(self, room: str, author: Author, code: str | None) -> None:
+        """See ``Rooms.admit``."""
+
+    def history(self, room: str) -> int:
+        """See ``Rooms.history``."""
+        return 50
+
+
+class MemoryPort:
+    """A ``Port`` that keeps what it is given in lists; ``away`` makes the ledger unwritable."""
+
+    def __init__(self, account: str, application: Callable[..., Any] | None = None) -> None:
+        self.status = Status(account)
+        self.application = application or nobody
+        self.mounts: dict[str, Callable[..., Any]] = {}
+        self.streams = MemoryStreams()
+        self.rooms = OpenRooms()
+        self.accepted: list[Arrival] = []
+        self.passed: list[tuple[str, Event]] = []
+        self.dead: list[tuple[str | None, Any, str]] = []
+        self.people: dict[str, list[Author]] = {}
+        self.notes: dict[str, str] = {}
+        self.known: dict[str, Facts] = {}
+        self.moved: list[tuple[str, str]] = []
+        self.away = False
+        self.changed = asyncio.Condition()
+        self._seen: set[tuple[str, str]] = set()
+
+    async def accept(self, arrivals: Sequence[Arrival]) -> None:
+        """See ``Port.accept``; a delivery id that came before is dropped."""
+        if self.away:
+            raise LedgerAway("the test took the ledger away")
+        async with self.changed:
+            for arrival in arrivals:
+                self._accept(arrival)
+            self.changed.notify_all()
+
+    def _accept(self, arrival: Arrival) -> None:
+        if arrival.delivery is not None:
+            seen = (arrival.conversation, arrival.delivery)
+            if seen in self._seen:
+                return
+            self._seen.add(seen)
+        self.accepted.append(arrival)
+
+    async def wait_for(self, count: int, seconds: float = 10) -> list[Arrival]:
+        """Wait until ``count`` arrivals were accepted in all, and return them."""
+        async with asyncio.timeout(seconds), self.changed:
+            await self.changed.wait_for(lambda: len(self.accepted) >= count)
+        return self.accepted
+
+    async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
+        """See ``Port.set_aside``."""
+        self.dead.append((delivery, raw, error))
+
+    async def conversations(self) -> dict[str, Facts]:
+        """See ``Port.conversations``."""
+        return dict(self.known)
+
+    async def move(self, old: str, new: str) -> None:
+        """See ``Port.move``."""
+        self.moved.append((old, new))
+
+    def present(self, conversation: str, people: Sequence[Author]) -> None:
+        """See ``Port.present``."""
+        self.people[conversation] = list(people)
+
+    def pass_on(self, conversation: str, event: Event) -> None:
+        """See ``Port.pass_on``."""
+        self.passed.append((conversation, event))
+
+    async def note(self, name: str, value: str) -> None:
+        """See ``Port.note``."""
+        self.notes[name] = value
+
+    async def noted(self, name: str) -> str | None:
+        """See ``Port.noted``."""
+        return self.notes.get(name)
+
+
+async def nobody(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """An application that answers nothing."""
