@@ -1,0 +1,200 @@
+"""The ledger's one writer: many small operations, few commits.
+
+An operation is a function of ``Rows``. ``write`` queues it and returns a future that is done when
+the operation is on disk. A thread takes all that waits, runs it in the order it came, in one
+transaction, and commits once; while it commits, the next batch gathers by itself.
+
+An operation may run more than once, because a batch that fails is repeated: it must depend on
+nothing but the database and its arguments. A batch that fails on its data is halved until the
+operation that does it stands alone; its future raises, and nobody else's waits for it. A database
+that is locked or away fails nothing: the batch waits, ``away`` says why, and after ``patience``
+seconds the futures raise ``LedgerAway``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
+
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.errors import LedgerAway
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Operation = Callable[[Rows], T]
+
+BATCH = 512
+"""Operations in one commit at most."""
+
+QUEUE = 100_000
+"""Operations that may wait; past this the ledger counts as away."""
+
+PATIENCE = 5.0
+"""Seconds that an operation waits for a database that is away."""
+
+RETRY = 0.1
+"""Seconds between two tries to reach it."""
+
+
+class Pending(Generic[T]):
+    """An operation and the future that its caller holds."""
+
+    __slots__ = ("deadline", "error", "future", "operation", "result")
+
+    def __init__(self, operation: Operation[T], future: asyncio.Future[T], deadline: float) -> None:
+        self.operation = operation
+        self.future = future
+        self.deadline = deadline
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell the caller; on the caller's loop."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+
+class Journal:
+    """Queues operations to the writer thread. Start it in the loop that uses it."""
+
+    def __init__(self, using: str = DEFAULT_DB_ALIAS, patience: float = PATIENCE) -> None:
+        self.using = using
+        self.patience = patience
+        self.away = ""
+        """Why the database cannot be written, or empty."""
+        self.commits = 0
+        self.operations = 0
+        self._waiting: deque[Pending[Any]] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Commit what waits, then end the writer."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    @property
+    def depth(self) -> int:
+        """How many operations wait."""
+        return len(self._waiting)
+
+    def write(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """Queue an operation; the future is done when it is committed."""
+        assert self._loop is not None, "the journal has not been started"
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._stopping or len(self._waiting) >= QUEUE:
+            future.set_exception(LedgerAway(self.away or "the ledger takes nothing more"))
+            return future
+        pending = Pending(operation, future, time.monotonic() + self.patience)
+        with self._wake:
+            self._waiting.append(pending)
+            self._wake.notify()
+        return future
+
+    def post(self, operation: Operation[Any]) -> None:
+        """Queue an operation whose caller does not wait; a failure is logged."""
+        self.write(operation).add_done_callback(_log_failure)
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Run an operation that only reads; it sees all that is committed."""
+        return await asyncio.to_thread(self._read, operation)
+
+    def _read(self, operation: Operation[T]) -> T:
+        connection = connections[self.using]
+        try:
+            return operation(Rows(connection))
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            raise LedgerAway(f"the ledger cannot be read: {error}") from error
+
+    def _work(self) -> None:
+        while (batch := self._take()) is not None:
+            self._commit(batch)
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(_settle, batch)
+        connections[self.using].close()
+
+    def _take(self) -> list[Pending[Any]] | None:
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                self._wake.wait()
+            if not self._waiting:
+                return None
+            count = min(BATCH, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(count)]
+
+    def _commit(self, batch: list[Pending[Any]]) -> None:
+        """Bring a batch to disk or give each operation its error; returns when it is settled."""
+        while True:
+            try:
+                self._run(batch)
+            except (OperationalError, InterfaceError) as error:
+                if not self._wait_for_database(batch, error):
+                    return
+            except Exception as error:
+                self._halve(batch, error)
+                return
+            else:
+                self.away = ""
+                return
+
+    def _run(self, batch: list[Pending[Any]]) -> None:
+        with transaction.atomic(using=self.using):
+            rows = Rows(connections[self.using])
+            for pending in batch:
+                pending.result = pending.operation(rows)
+        self.commits += 1
+        self.operations += len(batch)
+
+    def _halve(self, batch: list[Pending[Any]], error: Exception) -> None:
+        if len(batch) == 1:
+            batch[0].error = error
+            return
+        middle = len(batch) // 2
+        self._commit(batch[:middle])
+        self._commit(batch[middle:])
+
+    def _wait_for_database(self, batch: list[Pending[Any]], error: Exception) -> bool:
+        """Whether the batch is worth another try."""
+        if not self.away:
+            logger.warning("the ledger is away: %s", error)
+        self.away = str(error)
+        connections[self.using].close()
+        if time.monotonic() > batch[0].deadline or self._stopping:
+            away = LedgerAway(f"the ledger cannot be written: {error}")
+            for pending in batch:
+                pending.error = away
+            return False
+        time.sleep(RETRY)
+        return True
+
+
+def _settle(batch: list[Pending[Any]]) -> None:
+    for pending in batch:
+        pending.settle()
+
+
+def _log_failure(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        logger.error("a write to the ledger failed: %s", error)
