@@ -48,26 +48,26 @@ def facts_and_session(rows: Rows, conversation: str) -> tuple[Facts, dict[str, A
 
 def groups_and_members(rows: Rows, account: str) -> dict[str, Facts | None]:
     """An account's groups, and its members of rooms; facts are None where none are known."""
-    found: dict[str, Facts | None] = {
-        key: orjson.loads(facts)
-        for key, facts in rows.all(
-            "SELECT key, facts FROM gateway_conversation WHERE account = %s AND grouped", account
-        )
-    }
-    members = rows.all(
+    found: dict[str, Facts | None] = {}
+    for key, facts in rows.all(
+        "SELECT key, facts FROM gateway_conversation WHERE account = %s AND grouped", account
+    ):
+        found[key] = orjson.loads(facts)
+    for key, facts in rows.all(
         "SELECT m.conversation, c.facts FROM gateway_member m"
         " LEFT JOIN gateway_conversation c ON c.key = m.conversation"
         " WHERE m.conversation LIKE %s",
         f"{account}:%",
-    )
-    return found | {key: orjson.loads(facts) if facts else None for key, facts in members}
+    ):
+        found[key] = orjson.loads(facts) if facts else None
+    return found
 
 
 def change_session(rows: Rows, conversation: str, changes: Mapping[str, Any]) -> None:
     """Apply changes to a session, key by key; the value None takes the key away."""
     row = rows.one("SELECT session FROM gateway_conversation WHERE key = %s", conversation)
-    session = orjson.loads(row[0]) if row else {}
-    session |= changes
+    session: dict[str, Any] = orjson.loads(row[0]) if row else {}
+    session.update(changes)
     kept = {name: value for name, value in session.items() if value is not None}
     rows.run(
         "UPDATE gateway_conversation SET session = %s WHERE key = %s",
@@ -113,10 +113,10 @@ def rewrite(rows: Rows, inbox: int, event: Event) -> None:
 
 
 def received_from_row(row: Row) -> Received:
-    """An inbox row as it is worked on; its key names the row."""
+    """An inbox row as it is worked on; its key names the row, unless it had one (log entries)."""
     number, conversation, event, tries, state, until = row
     body = orjson.loads(event)
-    body["key"] = f"i{number}"
+    body.setdefault("key", f"i{number}")
     return Received(number, conversation, body, tries, state == WAITING, until)
 
 

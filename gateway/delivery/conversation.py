@@ -1,0 +1,266 @@
+"""The life of one conversation while it is awake: instances, tries, sleep.
+
+One task runs the application. When an instance ends with events left over, the next one opens
+with them; when it ends with none, the conversation sleeps and costs nothing but its rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gateway.delivery.hand import conversation_in_hand
+from gateway.delivery.instance import Instance
+from gateway.delivery.record import GROUP, INBOX, LOG, Item, Known, Learned
+from gateway.vocabulary.errors import LedgerAway
+from gateway.vocabulary.ids import protocol_of
+
+if TYPE_CHECKING:
+    from gateway.delivery.conversations import Conversations
+
+logger = logging.getLogger(__name__)
+
+QUEUE = 64
+"""Recorded events that a conversation keeps in memory; the rest stay in their tables."""
+
+GROUP_QUEUE = 1_000
+"""Unrecorded group messages that may wait for a conversation; more are dropped and counted."""
+
+TRIES = 3
+"""How often an event is given to an application that raises, before it is set aside."""
+
+ASGI = {"version": "3.0", "spec_version": "1.0"}
+
+
+class Conversation:
+    """A conversation that is awake."""
+
+    def __init__(self, key: str, home: Conversations) -> None:
+        self.key = key
+        self.kind = protocol_of(key)
+        self.home = home
+        self.record = home.record
+        self.queue: deque[Item] = deque()
+        self.waiting: dict[str, Item] = {}
+        self.behind = True
+        """Whether a table may hold events for us that are not in the queue."""
+        self.active_at = time.monotonic()
+        self.instance: Instance | None = None
+        self.task: asyncio.Task[None] | None = None
+        self._known: Known | None = None
+        self._position = 0
+        """The seq of the last log entry that was put into the queue."""
+        self._held: set[int] = set()
+        self._groups = 0
+        self._deadline: asyncio.Timeout | None = None
+
+    def start(self) -> None:
+        """Wake up."""
+        self.task = asyncio.get_running_loop().create_task(self._run(), name=self.key)
+
+    # What comes in
+
+    def offer(self, item: Item) -> None:
+        """Take a recorded event that was just committed; what does not fit is fetched later."""
+        if self.behind or len(self.queue) >= QUEUE or not self._next_in_line(item):
+            self.behind = True
+        else:
+            self._put(item)
+        self.ring()
+
+    def _next_in_line(self, item: Item) -> bool:
+        if item.source == INBOX:
+            return item.number not in self._held
+        return item.number == self._position + 1
+
+    def offer_group(self, item: Item) -> bool:
+        """Take a group message that nobody recorded; False if it had to be dropped."""
+        if self._groups >= GROUP_QUEUE:
+            return False
+        self._groups += 1
+        self.queue.append(item)
+        self.ring()
+        return True
+
+    def nudge(self) -> None:
+        """Something may wait in a table."""
+        self.behind = True
+        self.ring()
+
+    def ring(self) -> None:
+        """Let the application look."""
+        self.active_at = time.monotonic()
+        if self.instance is not None:
+            self.instance.ring()
+
+    async def catch_up(self) -> None:
+        """Fetch what waits in the tables, as far as the queue has room."""
+        room = QUEUE - len(self.queue)
+        if room <= 0:
+            return
+        self.behind = False
+        arrivals = await self._ask(self.record.unhandled(self.key, tuple(self._held), room))
+        for item in arrivals:
+            if item.number not in self._held:
+                self._put(item)
+        await self._read_log(room)
+        if len(arrivals) >= room:
+            self.behind = True
+
+    async def _read_log(self, room: int) -> None:
+        assert self._known is not None
+        if not self._known.stream:
+            return
+        entries = await self._ask(self.record.unread(self._known.stream, self._position, room))
+        for item in entries:
+            if item.number > self._position:
+                self._put(item)
+        if len(entries) >= room:
+            self.behind = True
+
+    def _put(self, item: Item) -> None:
+        if item.source == INBOX:
+            self._held.add(item.number)
+        elif item.source == LOG:
+            self._position = item.number
+        self.queue.append(item)
+
+    async def _ask(self, question: Any) -> Any:
+        """Ask the ledger; while it is away there is nothing."""
+        try:
+            return await question
+        except LedgerAway as error:
+            logger.warning("conversation=%s cannot read: %s", self.key, error)
+            self.behind = True
+            await asyncio.sleep(self.home.retry_seconds)
+            return []
+
+    # What becomes of it
+
+    def settle(self, item: Item, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
+        """An event is done with."""
+        self._forget(item)
+        if item.source != GROUP or changes or steps:
+            self.record.handled(self.key, item, changes, steps)
+        self.home.handled += 1
+        self.active_at = time.monotonic()
+
+    def _forget(self, item: Item) -> None:
+        if item.source == INBOX:
+            self._held.discard(item.number)
+        elif item.source == GROUP:
+            self._groups -= 1
+
+    async def _fail(self, item: Item, error: BaseException | str) -> None:
+        """Count a try; give the event back, or set it aside after the last one."""
+        item.tries += 1
+        logger.error(
+            "conversation=%s event=%s try=%d failed: %r", self.key, item.key, item.tries, error
+        )
+        if isinstance(error, BaseException):
+            logger.debug("the application raised", exc_info=error)
+        if item.tries >= TRIES or item.source == GROUP:
+            self._forget(item)
+            self.record.aside(self.key, item, repr(error))
+            self.home.dropped += 1
+            return
+        self.record.tried(self.key, item)
+        self.queue.appendleft(item)
+        await asyncio.sleep(self.home.retry_seconds * 2 ** (item.tries - 1))
+
+    # Life
+
+    async def _run(self) -> None:
+        conversation_in_hand.set(self.key)
+        try:
+            while self._known is None:
+                await self._wake()
+            while True:
+                await self._live()
+                if self.home.stopping or not (self.queue or self.behind):
+                    break
+        finally:
+            self.home.forget(self)
+
+    async def _wake(self) -> None:
+        try:
+            self._known = await self.record.wake(self.key)
+        except LedgerAway as error:
+            logger.warning("conversation=%s cannot wake: %s", self.key, error)
+            await asyncio.sleep(self.home.retry_seconds)
+        else:
+            self._position = max(self._position, self._known.position)
+
+    async def _live(self) -> None:
+        """Run one instance to its end, and see to what it had in its hands."""
+        assert self._known is not None
+        self.queue.extendleft(reversed(self.waiting.values()))
+        self.waiting.clear()
+        instance = self.instance = Instance(self, self._known.session)
+        error: BaseException | str | None = None
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                await self.home.application(self._scope(instance), instance.receive, instance.send)
+        except asyncio.CancelledError:
+            if self.task is None or self.task.cancelling():
+                raise
+            error = None if instance.closing else "the application was cancelled"
+        except Exception as raised:
+            error = raised
+        finally:
+            instance.closed = True
+            self.instance = None
+        await self._see_off(instance, error)
+
+    async def _see_off(self, instance: Instance, error: BaseException | str | None) -> None:
+        if instance.closing is not None and instance.in_hand is None:
+            if error is not None:
+                logger.error("conversation=%s failed at its end: %r", self.key, error)
+            return
+        if instance.closing == "shutdown":
+            return  # what is in hand stays in its table; the next start has it
+        if error is None and instance.events is None:
+            instance.settle_in_hand()
+        item = self._blamed(instance, error)
+        if item is not None:
+            await self._fail(item, error or "the application returned without having handled it")
+        elif error is not None:
+            logger.error("conversation=%s failed with nothing in hand: %r", self.key, error)
+
+    def _blamed(self, instance: Instance, error: BaseException | str | None) -> Item | None:
+        """The event that an instance ended on: named by the error, in hand, or never taken."""
+        key = getattr(error, "event_key", None)
+        if key in self.waiting:
+            return self.waiting.pop(key)
+        if instance.in_hand is not None or instance.taken:
+            return instance.in_hand
+        return self.queue.popleft() if self.queue else None
+
+    def _scope(self, instance: Instance) -> dict[str, Any]:
+        assert self._known is not None
+        return {
+            **self._known.facts,
+            "type": self.kind,
+            "asgi": ASGI,
+            "conversation": self.key,
+            "session": instance.session,
+            "state": self.home.state,
+        }
+
+    @property
+    def restful(self) -> bool:
+        """Whether the conversation may be put to sleep: all is done and nothing waits."""
+        return (
+            self.instance is not None and self.instance.waits and not self.queue and not self.behind
+        )
+
+    def close(self, reason: str, grace: float) -> None:
+        """End the instance; one that does not return ``grace`` seconds later is cancelled."""
+        if self.instance is not None and self.instance.closing is None:
+            self.instance.close(reason)
+            if self._deadline is not None:
+                self._deadline.reschedule(asyncio.get_running_loop().time() + grace)

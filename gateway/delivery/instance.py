@@ -1,0 +1,212 @@
+"""The gate of one application instance: one event in its hands at a time, whatever its source.
+
+An instance has two ports, because Channels' consumers read two: ``receive`` (ASGI) and the
+channel layer's ``receive``. Both open on the same queue, in the order of arrival.
+
+An application that says nothing about itself acknowledges an event by asking the same port for
+the next. One that sends ``accept`` before its first ``receive`` reads everything from the one
+port, and acknowledges by ``handled`` or ``waiting``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from gateway.delivery.hand import event_in_hand
+from gateway.delivery.record import GROUP, Item, Learned
+from gateway.delivery.session import Session
+from gateway.vocabulary import text
+from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
+from gateway.vocabulary.events import SENDS, Event, kind_of
+
+if TYPE_CHECKING:
+    from gateway.delivery.conversation import Conversation
+
+WIRE = "wire"
+LAYER = "layer"
+
+UNLISTED = ("sent", "failed")
+"""Kinds that come only to applications that name them; ``*`` does not."""
+
+
+class Instance:
+    """What one call of the application reads from and speaks to."""
+
+    def __init__(self, conversation: Conversation, session: dict[str, Any]) -> None:
+        self.conversation = conversation
+        self.session = Session(session, self._event_in_hand)
+        self.events: frozenset[str] | None = None
+        """The kinds an application that accepted wants; None for one that did not."""
+        self.in_hand: Item | None = None
+        self.taken = 0
+        self.closing: str | None = None
+        self.closed = False
+        self._farewell_said = False
+        self._bells: dict[str, asyncio.Future[None]] = {}
+        self._ordinals: Counter[str | None] = Counter()
+
+    # The ports
+
+    async def receive(self) -> Event:
+        """The ASGI ``receive`` of the instance."""
+        return await self._next(WIRE)
+
+    async def receive_from_layer(self) -> Event:
+        """The channel layer's ``receive`` on the conversation's own channel."""
+        return await self._next(LAYER)
+
+    async def _next(self, port: str) -> Event:
+        self._acknowledge(port)
+        while True:
+            if self.closing is not None and self.in_hand is None:
+                return self._farewell()
+            if (item := self._take(port)) is not None:
+                self.in_hand = item
+                self.taken += 1
+                return item.event
+            if self.in_hand is None and self.conversation.behind:
+                await self.conversation.catch_up()
+                self.ring()
+            else:
+                await self._wait(port)
+
+    def _acknowledge(self, port: str) -> None:
+        if self.events is None and self.in_hand and self._port(self.in_hand) == port:
+            self._settle(self.in_hand)
+
+    def _take(self, port: str) -> Item | None:
+        """The next item, if it is this port's turn."""
+        queue = self.conversation.queue
+        if self.in_hand is not None:
+            return None
+        while queue and not self._wanted(queue[0]):
+            self._settle(queue.popleft())
+        for place, item in enumerate(queue):
+            if self._port(item) == port:
+                del queue[place]
+                return item
+            if self._port(item) in self._bells:
+                return None
+        return None
+
+    def _wanted(self, item: Item) -> bool:
+        kind = kind_of(item.event)
+        if self.events is None:
+            return item.source == GROUP or kind == "message"
+        return kind in self.events or ("*" in self.events and kind not in UNLISTED)
+
+    def _port(self, item: Item) -> str:
+        return LAYER if self.events is None and item.source == GROUP else WIRE
+
+    async def _wait(self, port: str) -> None:
+        bell = self._bells[port] = asyncio.get_running_loop().create_future()
+        try:
+            await bell
+        finally:
+            if self._bells.get(port) is bell:
+                del self._bells[port]
+
+    def ring(self) -> None:
+        """Something changed: let whoever waits look again."""
+        for bell in self._bells.values():
+            if not bell.done():
+                bell.set_result(None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the application waits at one of its ports with nothing in hand."""
+        return self.in_hand is None and bool(self._bells)
+
+    def _farewell(self) -> Event:
+        """Say goodbye once to an application that accepted; the others are simply ended."""
+        if self.events is None or self._farewell_said:
+            raise asyncio.CancelledError
+        self._farewell_said = True
+        return {
+            "type": f"{self.conversation.kind}.disconnect",
+            "key": f"disconnect-{uuid4().hex}",
+            "reason": self.closing,
+        }
+
+    def close(self, reason: str) -> None:
+        """Ask the instance to end when nothing is in its hands."""
+        self.closing = reason
+        self.ring()
+
+    # What the application says
+
+    async def send(self, event: Event) -> None:
+        """The ASGI ``send`` of the instance."""
+        if self.closed:
+            raise ConversationClosed(f"{self.conversation.key} has ended")
+        match self._kind(event):
+            case "message":
+                await self._say(event)
+            case "handled":
+                self._handled(event)
+            case "waiting":
+                self._waiting(event)
+            case "accept":
+                self.events = frozenset(event.get("events", ("*",)))
+            case _:
+                self.conversation.record.passing(self.conversation.key, event)
+
+    def _kind(self, event: Event) -> str:
+        kinds = ", ".join(SENDS)
+        prefix, _, kind = str(event.get("type", "")).rpartition(".")
+        if prefix not in (self.conversation.kind, "chat") or kind not in SENDS:
+            raise UnknownEvent(
+                f"{event.get('type')!r} cannot be sent in a {self.conversation.kind} conversation;"
+                f" known are {self.conversation.kind}.* and chat.*: {kinds}"
+            )
+        return kind
+
+    async def _say(self, event: Event) -> None:
+        said = event.get("text", "")
+        if not isinstance(said, str):
+            raise ValueError(f"text must be a string, not {type(said).__name__}")
+        cause = self._event_in_hand()
+        ordinal = self._ordinals[cause]
+        self._ordinals[cause] += 1
+        event = event | {"text": text.clean(said)}
+        await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
+
+    def _handled(self, event: Event) -> None:
+        steps = [Learned(*step) for step in event.get("steps", ())]
+        for key in event["keys"]:
+            item = self._claim(key)
+            if item is not None:
+                self._settle(item, steps)
+
+    def _waiting(self, event: Event) -> None:
+        for key in event["keys"]:
+            item = self._claim(key)
+            if item is not None:
+                item.waiting, item.until = True, event.get("until")
+                self.conversation.waiting[key] = item
+                self.conversation.record.waits(self.conversation.key, item)
+        self.ring()
+
+    def _claim(self, key: str) -> Item | None:
+        if self.in_hand is not None and self.in_hand.key == key:
+            item, self.in_hand = self.in_hand, None
+            return item
+        return self.conversation.waiting.pop(key, None)
+
+    def _settle(self, item: Item, steps: list[Learned] | None = None) -> None:
+        if item is self.in_hand:
+            self.in_hand = None
+        self._ordinals.pop(item.key, None)
+        self.conversation.settle(item, self.session.take(item.key), steps or [])
+        self.ring()
+
+    def settle_in_hand(self) -> None:
+        """The application returned: it is done with what it held."""
+        if self.in_hand is not None:
+            self._settle(self.in_hand)
+
+    def _event_in_hand(self) -> str | None:
+        return event_in_hand.get() or (self.in_hand.key if self.in_hand else None)

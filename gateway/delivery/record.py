@@ -1,0 +1,91 @@
+"""What a conversation asks of the ledger; the port between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.vocabulary.events import Event, Facts
+
+INBOX = "inbox"
+LOG = "log"
+GROUP = "group"
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """One event on its way into an application.
+
+    ``source`` says who keeps it: the inbox (``number`` is the row), the log of the conversation's
+    room (``number`` is the seq), or nobody (a group message, best effort).
+    """
+
+    source: str
+    number: int
+    event: Event
+    tries: int = 0
+    waiting: bool = False
+    until: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The event's key."""
+        return str(self.event["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A step of a handler: the ``ordinal``-th thing that the handler of ``cause`` learned."""
+
+    cause: str
+    ordinal: int
+    result: Any
+
+
+@dataclass(slots=True)
+class Known:
+    """What the ledger knows of a conversation when it wakes."""
+
+    facts: Facts
+    session: dict[str, Any] = field(default_factory=dict)
+    stream: str = ""
+    position: int = 0
+    fresh: bool = False
+    """Whether it has never been awake before."""
+
+
+class Record(Protocol):
+    """The ledger, as a conversation sees it."""
+
+    async def wake(self, conversation: str) -> Known:
+        """Load what is known; raises ``LedgerAway``."""
+
+    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+        """The next arrivals in the inbox, in order."""
+
+    async def unread(self, stream: str, after: int, limit: int) -> list[Item]:
+        """The next entries of a log, in order."""
+
+    def handled(
+        self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
+    ) -> None:
+        """An event was handled; it changed the session so, and answered these questions."""
+
+    def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
+        """A handler learned something before it ended."""
+
+    def waits(self, conversation: str, item: Item) -> None:
+        """An event's handler waits for a person, until ``item.until``."""
+
+    def tried(self, conversation: str, item: Item) -> None:
+        """An event's handler raised; ``item.tries`` says how often."""
+
+    def aside(self, conversation: str, item: Item, error: str) -> None:
+        """An event is set aside."""
+
+    async def said(self, conversation: str, cause: str | None, ordinal: int, event: Event) -> None:
+        """Take a durable send; returns once it is committed."""
+
+    def passing(self, conversation: str, event: Event) -> None:
+        """Take a best effort send."""
