@@ -1,0 +1,1 @@
+"""What is shown: the chat page, the operator's dashboard, and the pages that machines read."""

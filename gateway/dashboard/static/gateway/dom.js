@@ -1,0 +1,97 @@
+// Making elements. Texts become text nodes: nothing here, and nothing else, parses HTML.
+
+import { badges, hue, initial, parts } from "./text.js";
+
+/** An element with properties (`className`, `onclick`, ...), attributes (`aria-label`) and children. */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-")) made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+/** A text with its links; line breaks are the style sheet's matter. */
+export function rich(text) {
+  return parts(text).map((part) =>
+    part.href
+      ? element("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow", title: part.href }, part.text)
+      : document.createTextNode(part.text),
+  );
+}
+
+/** A name that cannot turn the text around it. */
+export function named(author) {
+  const name = element("bdi", { className: `name hue-${hue(author)}` }, author.name || author.id);
+  if (author.handle) name.title = author.handle;
+  return name;
+}
+
+export function avatar(author) {
+  const letter = initial(author.name || author.id || "?");
+  return element("span", { className: `avatar back-${hue(author)}`, "aria-hidden": "true" }, letter);
+}
+
+export function marks(author, origin) {
+  return badges(author, origin).map((word) => badge(word));
+}
+
+export function badge(word) {
+  return element("span", { className: `badge badge-${word.replace(/\W/g, "")}` }, word);
+}
+
+/** What a message says, in words, when it is not (only) text. */
+export function attachments(frame) {
+  return (frame.attachments ?? []).map((attachment) =>
+    element("span", { className: "attachment" }, attachment.name ?? attachment.kind ?? "file"),
+  );
+}
+
+export function clock(at) {
+  const date = new Date(at * 1000);
+  return element(
+    "time",
+    { dateTime: date.toISOString(), title: date.toLocaleString() },
+    date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
+  );
+}
+
+/** The day of a message as people call it. */
+export function day(at) {
+  const date = new Date(at * 1000);
+  const days = Math.round((midnight(new Date()) - midnight(date)) / 86_400_000);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return date.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+}
+
+function midnight(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** Let a text field grow with what is written in it; Enter sends, Shift+Enter breaks the line. */
+export function compose(form, field, send) {
+  const fit = () => {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight + 2}px`;
+  };
+  const submit = () => {
+    if (field.value.trim() === "" || send(field.value) === false) return;
+    field.value = "";
+    fit();
+  };
+  field.addEventListener("input", fit);
+  field.addEventListener("keydown", (event) => {
+    // An input method uses Enter to choose a word.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    submit();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+    field.focus();
+  });
+}

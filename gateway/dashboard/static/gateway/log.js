@@ -1,0 +1,97 @@
+// What was said in one place, as far as this page knows. Nothing here touches the page.
+//
+// A message has one place in the order: its `seq`. Frames arrive in that order; after a cut the
+// page asks for what is newer than the last one it has seen, and drops what it has seen. What was
+// typed here waits under its `ref` until its own frame arrives, and is sent again with the same
+// `ref` after a cut: the server knows it by (visitor, client, ref).
+
+export class Log {
+  constructor(client) {
+    this.client = client;
+    this.epoch = null;
+    this.seen = null; // the last seq shown, or null before the first
+    this.head = null; // where the log stood at the last hello
+    this.you = null;
+    this.waiting = new Map();
+    this.count = 0;
+  }
+
+  /** What to ask the server when connecting. */
+  query() {
+    const query = { client: this.client };
+    if (this.epoch !== null && this.seen !== null) {
+      query.since = String(this.seen);
+      query.epoch = this.epoch;
+    }
+    return query;
+  }
+
+  /** Take the server's first frame; returns whether what is shown goes on without a gap. */
+  hello(frame) {
+    const asked = this.epoch !== null && this.seen !== null;
+    const goesOn = asked && frame.epoch === this.epoch && frame.resumed !== false;
+    this.you = frame.you;
+    this.epoch = frame.epoch;
+    this.head = frame.seq;
+    if (!goesOn) this.forget();
+    return goesOn;
+  }
+
+  /** The connection held: a newcomer who was shown nothing of the past has seen all of it. */
+  settle() {
+    this.seen ??= this.head;
+  }
+
+  forget() {
+    this.seen = this.head === 0 ? 0 : null;
+    // These are on the server's disk already; they come with the log or are older than it shows.
+    for (const [ref, entry] of this.waiting) if (entry.fate === "sent") this.waiting.delete(ref);
+  }
+
+  /** Write something: the entry to show until its frame arrives. */
+  write(text) {
+    const ref = `${(this.count += 1)}`;
+    const entry = { ref, text, at: Date.now() / 1000, fate: "waiting", own: true };
+    this.waiting.set(ref, entry);
+    return entry;
+  }
+
+  /** What has not reached the server, in the order it was written. */
+  unsent() {
+    return [...this.waiting.values()].filter((entry) => entry.fate === "waiting");
+  }
+
+  /** Take a frame of the log: the entry to show, or null if it was shown before. */
+  take(frame) {
+    if (this.seen !== null && frame.seq <= this.seen) return null;
+    this.seen = frame.seq;
+    const here = frame.client === this.client;
+    if (here && frame.ref != null) this.waiting.delete(frame.ref);
+    return { ...frame, here, own: here || this.isYou(frame.author) };
+  }
+
+  /** The server has it: the entry that changed, if it still waits. */
+  sent(ref) {
+    return this.change(ref, { fate: "sent" });
+  }
+
+  /** The server will not have it: the entry that changed, if it still waits. */
+  failed(frame) {
+    const detail = frame.detail || frame.code || "not sent";
+    return this.change(frame.ref, { fate: "failed", detail, retryAfter: frame.retry_after ?? 0 });
+  }
+
+  /** Give up an entry that failed. */
+  discard(ref) {
+    this.waiting.delete(ref);
+  }
+
+  change(ref, news) {
+    const entry = this.waiting.get(ref);
+    return entry ? Object.assign(entry, news) : null;
+  }
+
+  isYou(author) {
+    return this.you !== null && author?.id === this.you.id;
+  }
+}
