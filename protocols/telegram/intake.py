@@ -1,0 +1,68 @@
+"""From updates to the inbox: what polling and the webhook have in common."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.delivery.server import Arrival, Port
+from protocols.telegram.translate import (
+    Identity,
+    Unreadable,
+    arrivals_from_update,
+    migration_from_update,
+    stored,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """Takes updates in their order; what it has taken may be confirmed to Telegram."""
+
+    def __init__(self, port: Port, us: Identity) -> None:
+        self.port = port
+        self.us = us
+
+    async def take(self, updates: Sequence[Any]) -> None:
+        """Record updates; returns once they are committed.
+
+        Raises ``LedgerAway``. They may then be taken again as a whole: the inbox drops what it
+        has, moving a chat twice is moving it once, and dead letters are written last.
+        """
+        arrivals: list[Arrival] = []
+        dead: list[tuple[Any, str]] = []
+        for update in updates:
+            if move := migration_from_update(update, self.us):
+                # What was said before the move belongs to the chat before the move.
+                await self._accept(arrivals)
+                arrivals = []
+                await self._move(*move)
+                continue
+            try:
+                arrivals += arrivals_from_update(update, self.us)
+            except Unreadable as error:
+                dead.append((update, str(error)))
+        await self._accept(arrivals)
+        for update, reason in dead:
+            await self._set_aside(update, reason)
+
+    async def _accept(self, arrivals: list[Arrival]) -> None:
+        if arrivals:
+            await self.port.accept(arrivals)
+
+    async def _move(self, old: str, new: str) -> None:
+        logger.info("%s became a supergroup, %s", old, new)
+        await self.port.move(old, new)
+
+    async def _set_aside(self, update: Any, error: str) -> None:
+        number = update_id(update)
+        logger.warning("telegram:%s: update %s set aside: %s", self.us.account, number, error)
+        await self.port.set_aside(None if number is None else str(number), stored(update), error)
+
+
+def update_id(update: Any) -> int | None:
+    """The number of an update, if it has one."""
+    number = update.get("update_id") if isinstance(update, dict) else None
+    return number if type(number) is int else None
