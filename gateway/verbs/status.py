@@ -1,0 +1,33 @@
+"""``gateway status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gateway.config import load
+from gateway.control import ask
+from gateway.verbs.output import print_json, print_line, print_table, value_in_toml
+
+
+def status(file: Path | None, *, json: bool) -> None:
+    """Print the state of each account, and whatever else the gateway says of itself."""
+    found = ask(load(file).socket, "status")
+    if json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    accounts = found.get("accounts", ())
+    if accounts:
+        print_table([_row(account) for account in accounts])
+    for key, value in found.items():
+        if key != "accounts":
+            print_line(f"{key}: {value if isinstance(value, str) else value_in_toml(value)}")
+
+
+def _row(account: dict[str, Any]) -> tuple[str, str, str]:
+    said = "; ".join(filter(None, (account.get("detail"), account.get("error"))))
+    return str(account["account"]), str(account["state"]), said
