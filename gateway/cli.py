@@ -208,7 +208,8 @@ def version(*, json: Json = False, verbose: Verbose = False) -> None:
 def completion(shell: Shell, *, verbose: Verbose = False) -> None:
     """Print a completion script.
 
-    In bash: eval "$(gateway completion bash)""""
+    In bash: source <(gateway completion bash)
+    """
     from gateway.verbs.completion import completion
 
     completion(shell.value)
