@@ -54,8 +54,11 @@ class ApiError(TelegramError):
 
     @property
     def credentials(self) -> bool:
-        """Whether the token is at fault: 404 is the answer to one that has the wrong form."""
-        return bool(self.description) and self.code in (401, 404)
+        """Whether the token is at fault: 404 is the answer to one that has the wrong form.
+
+        It is the answer to an unknown method too, and that of many a web server.
+        """
+        return self.code == 401 or (self.code == 404 and self.description == "Not Found")
 
 
 class Request(BaseRequest):

@@ -23,7 +23,7 @@ from gateway.vocabulary.events import Event, Facts
 from protocols.telegram.intake import Intake
 from protocols.telegram.outcomes import delivery_error_from, login_error_from
 from protocols.telegram.polling import Patience, Poller
-from protocols.telegram.request import ANSWER_SECONDS, AnswerLost, ConnectFailed, Request
+from protocols.telegram.request import ANSWER_SECONDS, AnswerLost, ApiError, Request
 from protocols.telegram.settings import LimitNumbers, Settings
 from protocols.telegram.translate import (
     ALLOWED_UPDATES,
@@ -175,9 +175,12 @@ class Server(ProtocolServer):
         """See that the webhook is still ours, and that Telegram reaches it."""
         try:
             info = await self._ask("getWebhookInfo")
-        except (ConnectFailed, AnswerLost) as error:
+        except TelegramError as trouble:
+            if isinstance(trouble, ApiError) and trouble.credentials:
+                raise
             # The hook goes on: Telegram may reach us while we do not reach it.
-            self.port.status.set(State.RECONNECTING, "Telegram cannot be reached", error=str(error))
+            detail = "Telegram cannot be reached"
+            self.port.status.set(State.RECONNECTING, detail, error=str(trouble))
             return
         if info.get("url") != url_from_settings(self.settings, self.us.account):
             logger.warning("%s: the webhook was taken away; setting it again", self.account)

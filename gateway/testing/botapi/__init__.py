@@ -1,0 +1,20 @@
+"""A Bot API server for tests: no token, no network, and what the real one does besides.
+
+    async with BotApi() as api:
+        bot = api.bot(token="123:abc", username="OurBot")
+        alice = api.user("Alice")
+        group = api.group("Friends")
+        ...                                    # start a bot with api.url and bot.token
+        await alice.says(group, "hello")
+        await group.wait_for("You said: hello")
+
+Any library can be pointed at it. What it does was read in the source of
+tdlib/telegram-bot-api, where the documentation does not tell.
+"""
+
+from gateway.testing.botapi.faults import Fault, Faults
+from gateway.testing.botapi.server import BotApi, Call
+from gateway.testing.botapi.updates import Timing
+from gateway.testing.botapi.world import Bot, Chat, User
+
+__all__ = ["Bot", "BotApi", "Call", "Chat", "Fault", "Faults", "Timing", "User"]
