@@ -1,0 +1,98 @@
+"""The ``[xmpp]`` section of the configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+# RFC 7622, without its tables: what a server would refuse is told by the server.
+_LOCAL = re.compile(r"[^\s\"&'/:<>@]{1,256}")
+_DOMAIN = re.compile(r"[^\s\"&'/<>@]{1,256}")
+_RESOURCE = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+
+DEFAULT_RESOURCE = "gateway"
+"""Always the same, so that two gateways on one account notice each other (conflict)."""
+
+
+class Settings(BaseModel):
+    """One account."""
+
+    # The input stays out of error texts: it may hold the password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    scope: ClassVar[str] = "xmpp"
+    title: ClassVar[str] = "XMPP"
+    missing: ClassVar[str] = (
+        "no account. Set [xmpp] jid and password, or GATEWAY_XMPP__JID and GATEWAY_XMPP__PASSWORD"
+    )
+    """What to do when the account is not configured."""
+
+    jid: str = ""
+    """``bot@example.org``, or ``bot@example.org/resource`` for a resource of one's own."""
+    password: SecretStr = SecretStr("")
+    host: str = ""
+    """Where the server is; if empty, the domain's SRV records say."""
+    port: int = Field(5222, ge=1, le=65535)
+    """Used with ``host`` only."""
+    tls: Literal["starttls", "direct", "off"] = "starttls"
+    """``off`` sends everything, the password too, as anybody on the way can read it."""
+    tls_ca: Path | None = None
+    """A file of certificates to trust in addition to the system's."""
+    nick: str = ""
+    """The name in rooms; if empty, the part of the JID before the ``@``."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is an account."""
+        return bool(self.jid and self.password.get_secret_value())
+
+    @property
+    def bare_jid(self) -> str:
+        """The JID without its resource."""
+        return self.jid.partition("/")[0]
+
+    @property
+    def domain(self) -> str:
+        """The server that the account lives on."""
+        return self.bare_jid.partition("@")[2]
+
+    @property
+    def resource(self) -> str:
+        """Which of the account's connections this is."""
+        return self.jid.partition("/")[2] or DEFAULT_RESOURCE
+
+    @property
+    def room_nick(self) -> str:
+        """The name to take in rooms."""
+        return self.nick or self.jid.partition("@")[0]
+
+    @field_validator("jid")
+    @classmethod
+    def _check_jid(cls, value: str) -> str:
+        value = value.strip()
+        if not value:
+            return value
+        bare, slash, resource = value.partition("/")
+        local, _, domain = bare.partition("@")
+        if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+            raise ValueError("not an account's JID: it looks like bot@example.org")
+        if slash and not _RESOURCE.fullmatch(resource):
+            raise ValueError("nothing usable after the '/': leave it out, or give a short name")
+        return bare.lower() + slash + resource
+
+    @field_validator("tls_ca")
+    @classmethod
+    def _check_tls_ca(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @field_validator("nick")
+    @classmethod
+    def _check_nick(cls, value: str) -> str:
+        if value and not (value.isprintable() and value.strip() and len(value) <= 64):
+            raise ValueError("must be 1 to 64 printable characters")
+        return value.strip()
