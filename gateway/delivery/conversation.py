@@ -57,6 +57,7 @@ class Conversation:
         self._held: set[int] = set()
         self._groups = 0
         self._deadline: asyncio.Timeout | None = None
+        self._opening = "wake"
 
     def start(self) -> None:
         """Wake up."""
@@ -90,6 +91,12 @@ class Conversation:
         """Something may wait in a table."""
         self.behind = True
         self.ring()
+
+    def joined(self, stream: str, position: int) -> None:
+        """The conversation is in a room now, reading after ``position``; or in none (``""``)."""
+        if self._known is not None:
+            self._known.stream = stream
+        self._position = position
 
     def ring(self) -> None:
         """Let the application look."""
@@ -168,6 +175,7 @@ class Conversation:
             self.record.aside(self.key, item, repr(error))
             self.home.dropped += 1
             return
+        self._opening = "retry"
         self.record.tried(self.key, item)
         self.queue.appendleft(item)
         await asyncio.sleep(self.home.retry_seconds * 2 ** (item.tries - 1))
@@ -194,6 +202,7 @@ class Conversation:
             await asyncio.sleep(self.home.retry_seconds)
         else:
             self._position = max(self._position, self._known.position)
+            self._opening = "new" if self._known.fresh else "wake"
 
     async def _live(self) -> None:
         """Run one instance to its end, and see to what it had in its hands."""
@@ -247,6 +256,7 @@ class Conversation:
             "type": self.kind,
             "asgi": ASGI,
             "conversation": self.key,
+            "opening": self._opening,
             "session": instance.session,
             "state": self.home.state,
         }

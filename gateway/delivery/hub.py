@@ -40,6 +40,9 @@ GROUP_CAPACITY = 1_000
 
 COMPLAINT_SECONDS = 60.0
 
+ABANDONED_SECONDS = 3600.0
+"""A full mailbox that nobody has read for so long belongs to nobody."""
+
 
 def channel_from_conversation(key: str) -> str:
     """The stable channel of a conversation; one whose key is too long for a name is hashed."""
@@ -117,7 +120,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         elif self._elsewhere(channel):
             self._publish("channel", {"channel": channel, "message": message})
         else:
-            self._mailbox(channel).put(message)
+            self._mailbox(channel).put(message, self.get_capacity(channel), self.expiry)
 
     def _elsewhere(self, channel: str) -> bool:
         head, separator, _ = channel.partition("!")
@@ -126,8 +129,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
     def _mailbox(self, channel: str) -> Mailbox:
         mailbox = self._mailboxes.get(channel)
         if mailbox is None:
-            capacity = self.get_capacity(channel)
-            mailbox = self._mailboxes[channel] = Mailbox(capacity, self.expiry)
+            mailbox = self._mailboxes[channel] = Mailbox()
         return mailbox
 
     async def receive(self, channel: str) -> Message:
@@ -235,13 +237,18 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
                 self._spread_to_conversation(group, key, message)
 
     def _put(self, group: str, channel: str, message: Message) -> None:
-        mailbox = self._mailboxes.get(channel)
-        if mailbox is None:
-            mailbox = self._mailboxes[channel] = Mailbox(GROUP_CAPACITY, float("inf"))
+        mailbox = self._mailbox(channel)
         try:
-            mailbox.put(message)
+            mailbox.put(message, GROUP_CAPACITY)
         except ChannelFull:
             self._drop(group)
+            if time.monotonic() - mailbox.read_at > ABANDONED_SECONDS:
+                self._abandon(group, channel)
+
+    def _abandon(self, group: str, channel: str) -> None:
+        """Forget a member whose reader ended without leaving."""
+        self._groups.get(group, {}).pop(channel, None)
+        self._mailboxes.pop(channel, None)
 
     def _spread_to_conversation(self, group: str, key: str, message: Message) -> None:
         try:

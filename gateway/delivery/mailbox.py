@@ -15,33 +15,28 @@ Message = dict[str, Any]
 class Mailbox:
     """An ordered, bounded queue with any number of receivers.
 
-    Unread messages expire after ``expiry`` seconds, as Channels specifies. A receiver that is
-    cancelled takes nothing with it.
+    A receiver that is cancelled takes nothing with it.
     """
 
-    __slots__ = ("_messages", "_receivers", "capacity", "expiry")
+    __slots__ = ("_messages", "_receivers", "read_at")
 
-    def __init__(self, capacity: int, expiry: float) -> None:
-        self.capacity = capacity
-        self.expiry = expiry
+    def __init__(self) -> None:
+        self.read_at = time.monotonic()
+        """When somebody last took something or waited for it."""
         self._messages: deque[tuple[float, Message]] = deque()
         self._receivers: deque[asyncio.Future[None]] = deque()
-
-    def __len__(self) -> int:
-        self._expire()
-        return len(self._messages)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nobody does."""
         return not self._messages and not self._receivers
 
-    def put(self, message: Message) -> None:
-        """Add a message; raises ``ChannelFull``."""
+    def put(self, message: Message, capacity: int, expiry: float = float("inf")) -> None:
+        """Add a message, dropped if unread for ``expiry`` seconds; raises ``ChannelFull``."""
         self._expire()
-        if len(self._messages) >= self.capacity:
+        if len(self._messages) >= capacity:
             raise ChannelFull
-        self._messages.append((time.monotonic() + self.expiry, message))
+        self._messages.append((time.monotonic() + expiry, message))
         self._wake()
 
     def _wake(self) -> None:
@@ -60,6 +55,7 @@ class Mailbox:
         """Take the next message, waiting for it."""
         while True:
             self._expire()
+            self.read_at = time.monotonic()
             if self._messages:
                 return self._messages.popleft()[1]
             receiver = asyncio.get_running_loop().create_future()

@@ -123,10 +123,11 @@ class Port(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a network allows: ``count`` in ``seconds``."""
+    """What a network allows: ``count`` in ``seconds``, and ``burst`` at once (0: ``count``)."""
 
     count: float
     seconds: float
+    burst: float = 0
 
 
 @dataclass(frozen=True, slots=True)

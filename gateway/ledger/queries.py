@@ -148,6 +148,16 @@ def settle(rows: Rows, inbox: int) -> None:
     rows.run("UPDATE gateway_inbox SET state = %s, until = NULL WHERE id = %s", HANDLED, inbox)
 
 
+def settle_delivery(rows: Rows, identity: str, delivery: str) -> None:
+    """An arrival was handled that is known by its delivery id."""
+    rows.run(
+        "UPDATE gateway_inbox SET state = %s, until = NULL WHERE identity = %s AND delivery = %s",
+        HANDLED,
+        identity,
+        delivery,
+    )
+
+
 def wait(rows: Rows, inbox: int, until: float | None) -> None:
     """An arrival's handler waits for a person."""
     rows.run("UPDATE gateway_inbox SET state = %s, until = %s WHERE id = %s", WAITING, until, inbox)
@@ -300,6 +310,16 @@ def keep_cursor(rows: Rows, conversation: str, stream: str, position: int) -> No
     )
 
 
+def move_cursor(rows: Rows, conversation: str, position: int) -> None:
+    """A conversation has read its stream up to ``position``."""
+    rows.run(
+        "UPDATE gateway_cursor SET position = %s WHERE conversation = %s AND position < %s",
+        position,
+        conversation,
+        position,
+    )
+
+
 def cursors(rows: Rows) -> dict[str, tuple[str, int]]:
     """How far every conversation has read: its stream and position."""
     found = rows.all("SELECT conversation, stream, position FROM gateway_cursor")
@@ -426,12 +446,6 @@ def outcome(rows: Rows, outbox: int, word: str, error: str | None = None) -> Non
     )
 
 
-def native_from_ref(rows: Rows, sender: str, ref: str) -> str | None:
-    """The native id that the network gave to what was sent under a ref."""
-    row = rows.one("SELECT native FROM gateway_outbox WHERE key = %s", f"{sender}|{ref}")
-    return None if row is None else row[0]
-
-
 # Rooms and members
 
 
@@ -451,6 +465,16 @@ def keep_room(rows: Rows, name: str, title: str, access: str, code: str) -> None
 def rooms(rows: Rows) -> list[Row]:
     """Every room: name, title, access, code."""
     return rows.all("SELECT name, title, access, code FROM gateway_room ORDER BY name")
+
+
+def touch_rooms(rows: Rows) -> None:
+    """Rooms or members changed: whoever keeps them in memory reads them again."""
+    keep_note(rows, "gateway", "rooms", secrets.token_hex(8))
+
+
+def rooms_version(rows: Rows) -> str:
+    """A word that changes with rooms and members."""
+    return note(rows, "gateway", "rooms") or ""
 
 
 def members(rows: Rows) -> list[Row]:

@@ -67,6 +67,7 @@ class Scope(Facts):
     type: Literal["telegram", "xmpp", "web", "room"]
     asgi: dict[str, str]
     conversation: str
+    opening: Literal["new", "wake", "retry"]
     session: dict[str, Any]
     state: dict[str, Any]
 

@@ -1,0 +1,418 @@
+"""The shared consumer: one class that answers on every platform and is the bot of a room.
+
+``ChatConsumer`` accepts every event and handles one at a time. It runs no task of its own, until
+a handler asks its person something: then the handler keeps its task and waits, and a new task
+goes on reading. One turn at a time: whoever works holds ``_turn``, and who was answered goes
+before the next event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from channels.consumer import AsyncConsumer
+from channels.layers import get_channel_layer
+
+from consumers.commands import RoomCommands
+from gateway.delivery.hand import event_in_hand
+from gateway.delivery.record import Learned
+from gateway.vocabulary.events import Event, kind_of
+
+
+class AnswerTimeout(Exception):
+    """Nobody answered what ``ask`` asked in time."""
+
+
+@dataclass(slots=True, eq=False)
+class Hand:
+    """One event in hand: what its handler has said and learned so far."""
+
+    event: Event
+    said: int = 0
+    learned: int = 0
+    gave_reading_away: bool = False
+    steps: dict[int, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Dialogue:
+    """A handler that waits for the next words of one person."""
+
+    hand: Hand
+    ordinal: int
+    person: str
+    answer: asyncio.Future[str]
+    resumed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
+    """Handle ``chat_message`` and the like on every platform; relay when in a room.
+
+    A handler named for a platform (``telegram_message``) goes before the shared one there.
+    Unknown kinds are ignored.
+    """
+
+    room_commands: ClassVar[bool] = True
+    """Whether ``/join``, ``/leave``, ``/who``, ``/rooms``, ``/nick``, ``/id``, ``/help`` work."""
+
+    channel_posts: ClassVar[bool] = False
+    """Whether posts of channels reach ``chat_message``; in rooms they are relayed anyhow."""
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Run the instance (ASGI)."""
+        self.scope, self.receive, self.base_send = scope, receive, send
+        self.kind: str = scope["type"]
+        self.conversation: str = scope["conversation"]
+        self.session: Any = scope["session"]
+        self.gateway: Any = scope["state"]["gateway"]
+        self.channel_layer = get_channel_layer(self.channel_layer_alias)
+        self.channel_name = await self.channel_layer.new_channel()
+        self._hand: Hand | None = None
+        self._turn = asyncio.Lock()
+        self._dialogues: list[Dialogue] = []
+        self._readers: set[asyncio.Task[None]] = set()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await send({"type": f"{self.kind}.accept", "events": ["*"]})
+        try:
+            await self._open()
+            await self._read()
+            await self._ended
+        finally:
+            for reader in self._readers:
+                reader.cancel()
+            if self._ended.done() and not self._ended.cancelled():
+                self._ended.exception()
+
+    async def _open(self) -> None:
+        """Call ``connect``, as if for an event: what it says is said once per conversation."""
+        if type(self).connect is not ChatConsumer.connect and self.room is None:
+            self._hand = Hand({"key": "connect"})
+            event_in_hand.set("connect")
+            await self.connect(self.scope["opening"])
+            event_in_hand.set(None)
+            self._hand = None
+
+    # Reading
+
+    async def _read(self) -> None:
+        """Read events one by one, until the instance ends or this task gave the reading away."""
+        reading = True
+        while reading:
+            event = await self.receive()
+            if kind_of(event) == "disconnect":
+                await self._close(event["reason"])
+                return
+            async with self._turn:
+                dialogue = self._dialogue_for(event)
+                if dialogue is None:
+                    reading = await self._handle(Hand(event, steps=_steps(event)))
+                else:
+                    await self._answer(dialogue, event)
+
+    async def _handle(self, hand: Hand) -> bool:
+        """Handle one event; whether this task still is the one that reads."""
+        key = str(hand.event["key"])
+        self._hand = hand
+        event_in_hand.set(key)
+        try:
+            await self.dispatch(hand.event)
+        except Exception as error:
+            if not hasattr(error, "event_key"):
+                error.event_key = key  # type: ignore[attr-defined]
+            raise
+        await self.base_send({"type": f"{self.kind}.handled", "keys": [key]})
+        event_in_hand.set(None)
+        self._hand = None
+        return not hand.gave_reading_away
+
+    async def _close(self, reason: str) -> None:
+        await self.disconnect(reason)
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def _read_on(self) -> None:
+        """The reading of a task that took over from one that waits."""
+        try:
+            await self._read()
+        except Exception as error:
+            if not self._ended.done():
+                self._ended.set_exception(error)
+
+    # Dialogues
+
+    async def ask(self, question: str, *, timeout: float | None = None, **parts: Any) -> str:
+        """Say something and return the next words of the same person in this conversation.
+
+        Survives a restart: the handler runs again from its beginning, what it said is not said
+        again, and answers that came before are returned at once. ``timeout`` in seconds counts
+        from the question; raises ``AnswerTimeout``.
+        """
+        await self.reply(question, **parts)
+        hand = self._in_hand()
+        ordinal = self._next_step(hand)
+        if ordinal in hand.steps:
+            answer = hand.steps[ordinal]
+            if answer is None:
+                raise AnswerTimeout(question)
+            return str(answer)
+        return await self._wait_for_answer(hand, ordinal, timeout)
+
+    async def _wait_for_answer(self, hand: Hand, ordinal: int, timeout: float | None) -> str:
+        loop = asyncio.get_running_loop()
+        dialogue = Dialogue(hand, ordinal, hand.event["author"]["id"], loop.create_future())
+        until = await self._deadline(hand, ordinal, timeout)
+        self._dialogues.append(dialogue)
+        key = hand.event["key"]
+        await self.base_send({"type": f"{self.kind}.waiting", "keys": [key], "until": until})
+        self._give_reading_away(hand)
+        self._turn.release()
+        try:
+            await self._until_answered(dialogue, until)
+        finally:
+            self._dialogues = [other for other in self._dialogues if other is not dialogue]
+            dialogue.resumed.set()
+            await self._turn.acquire()
+            self._hand = hand
+        return await self._outcome(dialogue)
+
+    async def _deadline(self, hand: Hand, ordinal: int, timeout: float | None) -> float | None:
+        """When to stop waiting; kept, so that a restart does not begin to count anew."""
+        if timeout is None:
+            return None
+        place = ordinal + 1_000
+        if place not in hand.steps:
+            hand.steps[place] = time.time() + timeout
+            await self._learn(hand, place, hand.steps[place])
+        return float(hand.steps[place])
+
+    def _give_reading_away(self, hand: Hand) -> None:
+        if hand.gave_reading_away:
+            return
+        hand.gave_reading_away = True
+        reader = asyncio.get_running_loop().create_task(self._read_on())
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
+
+    async def _until_answered(self, dialogue: Dialogue, until: float | None) -> None:
+        seconds = None if until is None else max(0.0, until - time.time())
+        waits: set[asyncio.Future[Any]] = {dialogue.answer, self._ended}
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _outcome(self, dialogue: Dialogue) -> str:
+        if dialogue.answer.done():
+            return dialogue.answer.result()
+        if self._ended.done():
+            self._ended.result()
+            raise asyncio.CancelledError  # asleep: the question stays open in the ledger
+        await self._learn(dialogue.hand, dialogue.ordinal, None)
+        raise AnswerTimeout
+
+    def _dialogue_for(self, event: Event) -> Dialogue | None:
+        if kind_of(event) != "message":
+            return None
+        person = event.get("author", {}).get("id")
+        return next((open_ for open_ in self._dialogues if open_.person == person), None)
+
+    async def _answer(self, dialogue: Dialogue, event: Event) -> None:
+        """Record the answer with the handled mark of its event, then let the handler go on."""
+        self._dialogues.remove(dialogue)
+        key, text = dialogue.hand.event["key"], event["text"]
+        await self.base_send(
+            {
+                "type": f"{self.kind}.handled",
+                "keys": [event["key"]],
+                "steps": [[key, dialogue.ordinal, text]],
+            }
+        )
+        dialogue.hand.steps[dialogue.ordinal] = text
+        dialogue.answer.set_result(text)
+        await dialogue.resumed.wait()
+
+    async def once(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Do something once for the event in hand, however often it is handled; its result.
+
+        The result is kept as JSON. The work itself may run again if the process dies in it.
+        """
+        hand = self._in_hand()
+        ordinal = self._next_step(hand)
+        if ordinal not in hand.steps:
+            hand.steps[ordinal] = await work()
+            await self._learn(hand, ordinal, hand.steps[ordinal])
+        return hand.steps[ordinal]
+
+    async def _learn(self, hand: Hand, ordinal: int, result: Any) -> None:
+        step = Learned(hand.event["key"], ordinal, result)
+        await self.gateway.conversations.record.learned(self.conversation, step)
+
+    def _in_hand(self) -> Hand:
+        if self._hand is None:
+            raise RuntimeError("there is no event in hand to ask or remember for")
+        return self._hand
+
+    def _next_step(self, hand: Hand) -> int:
+        hand.learned += 1
+        return hand.learned
+
+    # Dispatch
+
+    async def dispatch(self, event: Event) -> None:
+        """Give an event to its handler."""
+        kind = kind_of(event)
+        prefix = str(event["type"]).rpartition(".")[0]
+        if prefix == "room":
+            await self._from_room(kind, event)
+        elif prefix != self.kind:
+            await self._call(str(event["type"]).replace(".", "_"), event)
+        elif kind == "message" and self._is_room_command(event):
+            await RoomCommands(self).run(event)
+        elif self.room is not None:
+            await self._to_room(kind, event)
+        else:
+            await self._to_handler(kind, event)
+
+    @property
+    def room(self) -> str | None:
+        """The room that this conversation is in."""
+        room: str | None = self.gateway.rooms.room_of.get(self.conversation)
+        return room
+
+    def _is_room_command(self, event: Event) -> bool:
+        return self.room_commands and not event.get("foreign") and RoomCommands.knows(event)
+
+    async def _from_room(self, kind: str, event: Event) -> None:
+        """The room said something: its bot hears it, its members show it."""
+        if self.kind == "room":
+            await self._to_handler(kind, event)
+        else:
+            await self._call(f"room_{kind}", event)
+
+    async def _to_room(self, kind: str, event: Event) -> None:
+        if kind == "message":
+            told = await self.relay(event)
+            if told is not None:
+                await self.tell(told)
+
+    async def _to_handler(self, kind: str, event: Event) -> None:
+        if kind == "message" and not self._is_for_bot(event):
+            return
+        # At a room, ``room_message`` is the hook that shows; its bot has ``chat_message``.
+        if self.kind == "room" or not await self._call(f"{self.kind}_{kind}", event):
+            await self._call(f"chat_{kind}", event)
+
+    def _is_for_bot(self, event: Event) -> bool:
+        if event.get("foreign"):
+            return False
+        return self.scope["chat"]["kind"] != "channel" or self.channel_posts
+
+    async def _call(self, name: str, event: Event) -> bool:
+        handler = getattr(self, name, None)
+        if handler is None:
+            return False
+        await handler(event)
+        return True
+
+    # Hooks
+
+    async def connect(self, reason: str) -> None:
+        """The instance begins: ``new``, ``wake`` or ``retry``; not called in a room."""
+
+    async def disconnect(self, reason: str) -> None:
+        """The instance ends: ``idle``, ``shutdown``, ``left`` or ``blocked``."""
+
+    async def relay(self, event: Event) -> Event | None:
+        """What of a message of this conversation its room is told; None keeps it out."""
+        return event
+
+    async def room_message(self, event: Event) -> None:
+        """Show in this conversation what was said elsewhere in its room."""
+        await self.say(
+            event["text"],
+            author=event["author"],
+            origin=event.get("origin"),
+            attachments=event.get("attachments", []),
+            reply_to=event.get("reply_to"),
+            message=event["id"],
+        )
+
+    # What it can do
+
+    async def say(self, text: str, **parts: Any) -> str:
+        """Say something in this conversation, or to another (``to=``); its ref."""
+        ref = parts.pop("ref", None) or self._ref()
+        await self.base_send({"type": "chat.message", "text": text, "ref": ref, **parts})
+        return str(ref)
+
+    async def reply(self, text: str, **parts: Any) -> str:
+        """Answer where the event in hand was said; its ref."""
+        return await self.say(text, **parts)
+
+    def own_commands(self) -> dict[str, str]:
+        """The bot's own commands and what they do, for ``/help``."""
+        return {}
+
+    def _ref(self) -> str:
+        hand = self._hand
+        if hand is None:
+            return uuid4().hex
+        hand.said += 1
+        place = f"{self.conversation}|{hand.event['key']}|{hand.said}"
+        return hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
+
+    async def typing(self, **parts: Any) -> None:
+        """Show that an answer is being written; best effort."""
+        await self.base_send({"type": "chat.typing", **parts})
+
+    async def call(self, method: str, **parameters: Any) -> Any:
+        """Ask this platform something of its own and return its result; not durable."""
+        return await self.gateway.call(self.conversation, method, parameters)
+
+    async def tell(self, event: Event) -> str:
+        """Tell the room of this conversation what was said here; the message's id there."""
+        room = self.room
+        if room is None:
+            raise RuntimeError(f"{self.conversation} is in no room")
+        return str(await self.gateway.rooms.tell(room, self._message_for_room(event)))
+
+    def _message_for_room(self, event: Event) -> Event:
+        return {
+            "type": "room.message",
+            "text": event["text"],
+            "author": self._named(event["author"]),
+            "attachments": event.get("attachments", []),
+            "reply_to": event.get("reply_to"),
+            "at": event.get("at", time.time()),
+            "origin": self.conversation,
+            "native": event.get("id"),
+            "ref": f"{self.conversation}|{event.get('key') or self._ref()}",
+            **({"foreign": True} if event.get("foreign") else {}),
+        }
+
+    def _named(self, author: Any) -> Any:
+        """The author under the name chosen by ``/nick``."""
+        chosen = self.session.get("nicks", {}).get(author["id"])
+        return author | {"name": chosen} if chosen else author
+
+    async def join(self, room: str, code: str | None = None) -> bool:
+        """Bring this conversation into a room for the author of the event in hand."""
+        author = self._in_hand().event["author"]
+        return bool(await self.gateway.rooms.join(self.conversation, room, author, code))
+
+    async def leave(self) -> str:
+        """Take this conversation out of its room; the room's name."""
+        author = self._in_hand().event["author"]
+        return str(await self.gateway.rooms.leave(self.conversation, author))
+
+    async def send(self, event: Event) -> None:
+        """Send an event of one's own making (ASGI)."""
+        await self.base_send(event)
+
+
+def _steps(event: Event) -> dict[int, Any]:
+    """What the handler of an event had learned in a life before."""
+    return {int(ordinal): result for ordinal, result in event.get("steps", {}).items()}

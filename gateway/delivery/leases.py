@@ -1,0 +1,112 @@
+"""Which accounts are at home in this process.
+
+A lease is a row with a holder and an end. The holder renews it; whoever finds it ended, or its
+holder dead on this machine, takes it. Whether one is at home is a local fact, never a query: a
+lease counts as held until two thirds of its time have passed without a renewal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+from gateway.ledger import queries
+from gateway.ledger.journal import Journal
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.errors import LedgerAway
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 4.5
+"""How long a lease lasts without renewal."""
+
+
+class Leases:
+    """The leases this process wants, and those it holds."""
+
+    def __init__(self, journal: Journal, seconds: float = SECONDS) -> None:
+        self.holder = uuid4().hex[:12]
+        self.seconds = seconds
+        self.gained: Callable[[str], None] = lambda _: None
+        self.lost: Callable[[str], None] = lambda _: None
+        self.elsewhere: dict[str, str] = {}
+        """Who holds what we want, in words."""
+        self._journal = journal
+        self._host = socket.gethostname()
+        self._wanted: set[str] = set()
+        self._held: dict[str, float] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether an account is at home here."""
+        until = self._held.get(name)
+        return until is not None and time.monotonic() < until
+
+    async def want(self, names: set[str]) -> None:
+        """Try for these accounts, now and from now on."""
+        self._wanted |= names
+        await self.renew()
+
+    async def keep(self) -> None:
+        """Renew for ever."""
+        while True:
+            await asyncio.sleep(self.seconds / 3)
+            try:
+                await self.renew()
+            except LedgerAway as error:
+                logger.warning("leases cannot be renewed: %s", error)
+            self._notice_losses()
+
+    async def renew(self) -> None:
+        """Renew what is held and take what is free."""
+        for name in sorted(self._wanted):
+            asked_at = time.monotonic()
+            taken = await self._journal.write(partial(self._take, name=name))
+            if not taken:
+                continue
+            gained = name not in self._held
+            self._held[name] = asked_at + self.seconds * 2 / 3
+            if gained:
+                self.elsewhere.pop(name, None)
+                self.gained(name)
+
+    def _take(self, rows: Rows, name: str) -> bool:
+        row = queries.lease(rows, name)
+        former = None if row is None else row[0]
+        if row is not None and former != self.holder and not self._ended(row[1], row[2], row[3]):
+            self.elsewhere[name] = f"process {row[2]} on {row[1]}"
+            return False
+        until = time.time() + self.seconds
+        return queries.take_lease(rows, name, self.holder, self._host, os.getpid(), until, former)
+
+    def _ended(self, host: str, pid: int, until: float) -> bool:
+        return until < time.time() or (host == self._host and not _alive(pid))
+
+    def _notice_losses(self) -> None:
+        for name in [name for name in self._held if not self.holds(name)]:
+            del self._held[name]
+            logger.warning("account=%s is no longer at home here", name)
+            self.lost(name)
+
+    async def drop(self) -> None:
+        """Give everything back."""
+        names, self._wanted = list(self._held), set()
+        self._held.clear()
+        for name in names:
+            drop = partial(queries.drop_lease, name=name, holder=self.holder)
+            await self._journal.write(drop)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,220 @@
+"""What applications say, on its way to the networks.
+
+A durable send is committed first. To a room or a web chat that commit is the delivery, because
+their network is the log. To every other network it is a row of the outbox: each conversation is a
+line of its own, served in order; lines run side by side, so that none waits for another.
+
+A row ends as ``sent``, ``refused`` (told to the sender) or ``unknown`` (the connection died after
+the request was written; by default it is sent again).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
+from gateway.delivery.pace import Pace
+from gateway.delivery.server import ProtocolServer
+from gateway.ledger import queries
+from gateway.ledger.journal import Journal
+from gateway.ledger.queries import Outgoing
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.degrade import FORMAT, parts_from_message
+from gateway.vocabulary.errors import (
+    Delayed,
+    DeliveryError,
+    LedgerAway,
+    Moved,
+    NotSent,
+    Refused,
+    Uncertain,
+)
+from gateway.vocabulary.events import Event, Facts
+
+logger = logging.getLogger(__name__)
+
+PAGE = 1_000
+"""Rows of one account that are in memory; the rest wait in their table."""
+
+PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries of what did not reach the network: doubled each time, with jitter."""
+
+
+class Outbox:
+    """The lines of one account that is at home here."""
+
+    def __init__(self, account: str, server: ProtocolServer, journal: Journal) -> None:
+        self.account = account
+        self.server = server
+        self.resend_unknown = True
+        self.facts: Callable[[str], Awaitable[Facts]]
+        self.form: Callable[[str], str] = lambda _: FORMAT
+        self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None
+        self.sent: Callable[[Outgoing, str | None], None] = lambda *_: None
+        self.moved: Callable[[str, str], Any] | None = None
+        self.pace = Pace(server.limits, time.monotonic)
+        self.unknown = 0
+        self._journal = journal
+        self._lines: dict[str, deque[Outgoing]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._held: set[int] = set()
+        self._behind = False
+        self._room = asyncio.Semaphore(server.limits.at_once)
+
+    @property
+    def waiting(self) -> int:
+        """Rows in memory."""
+        return len(self._held)
+
+    def offer(self, row: Outgoing) -> None:
+        """Take a row that was just committed; what does not fit is fetched later."""
+        if row.id in self._held:
+            return
+        if self._behind or len(self._held) >= PAGE:
+            self._behind = True
+            return
+        self._put(row)
+
+    def _put(self, row: Outgoing) -> None:
+        self._held.add(row.id)
+        self._lines.setdefault(row.conversation, deque()).append(row)
+        if row.conversation not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._serve(row.conversation))
+            self._tasks[row.conversation] = task
+
+    async def look(self) -> None:
+        """Fetch what waits in the table."""
+        self._behind = False
+        held = tuple(self._held)
+        room = PAGE - len(held)
+        if room <= 0:
+            self._behind = True
+            return
+        rows = await self._journal.read(lambda rows: queries.queued(rows, self.account, held, room))
+        for row in rows:
+            if row.id not in self._held:
+                self._put(row)
+        self._behind = len(rows) >= room
+
+    async def stop(self, seconds: float) -> None:
+        """Let the lines come to an end, at most ``seconds``; the rows stay in their table."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=seconds)
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    # One line
+
+    async def _serve(self, conversation: str) -> None:
+        line = self._lines[conversation]
+        try:
+            while line:
+                await self._send(line[0])
+                self._held.discard(line.popleft().id)
+        finally:
+            self._held.difference_update(row.id for row in line)
+            del self._lines[conversation], self._tasks[conversation]
+            if self._behind:
+                await self._look_again()
+
+    async def _look_again(self) -> None:
+        try:
+            await self.look()
+        except LedgerAway as error:
+            logger.warning("account=%s the outbox cannot be read: %s", self.account, error)
+
+    async def _send(self, row: Outgoing) -> None:
+        """Bring one row to an outcome."""
+        event = await self._resolved(row)
+        facts = await self.facts(row.conversation)
+        parts = parts_from_message(event, facts["extensions"], self.form(row.conversation))
+        natives: list[str | None] = []
+        try:
+            for number in range(row.parts, len(parts)):
+                part = parts[number] | {
+                    "ref": f"{event['ref']}.{number}" if number else event["ref"]
+                }
+                natives.append(await self._deliver(row, facts, part))
+                self._journal.post(partial(self._part_sent, row, event, number, natives[-1]))
+        except Refused as refused:
+            self._refuse(row, refused)
+        except Uncertain as uncertain:
+            self._journal.post(
+                partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
+            )
+            self.failed(row, "unknown", str(uncertain))
+        else:
+            self._journal.post(partial(queries.outcome, outbox=row.id, word="sent"))
+            EVENTS_OUT.labels(self.account).inc()
+            self.sent(row, natives[0] if natives else None)
+
+    def _refuse(self, row: Outgoing, refused: Refused) -> None:
+        logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
+        detail = f"{refused.code}: {refused}"
+        self._journal.post(partial(queries.outcome, outbox=row.id, word="refused", error=detail))
+        EVENTS_DROPPED.labels("refused").inc()
+        self.failed(row, refused.code, str(refused))
+
+    def _part_sent(
+        self, row: Outgoing, event: Event, number: int, native: str | None, rows: Rows
+    ) -> None:
+        queries.part_sent(rows, row.id, number + 1, native)
+        if native is not None and "message" in event:
+            author = event.get("author", {}).get("id", "")
+            queries.keep_copy(rows, event["message"], row.conversation, number, native, author)
+
+    async def _deliver(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
+        """Put one part on the wire, as often as it takes to know its fate."""
+        pause = PAUSE
+        group = facts["chat"]["kind"] != "private"
+        while True:
+            await self.pace.turn(row.conversation, group=group)
+            try:
+                async with self._room:
+                    return await self.server.deliver(row.conversation, facts, part)
+            except Delayed as delayed:
+                self.pace.hold(delayed.seconds, None if delayed.whole_account else row.conversation)
+            except NotSent as error:
+                logger.debug("conversation=%s not sent: %s", row.conversation, error)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Uncertain as error:
+                self.unknown += 1
+                logger.warning("conversation=%s fate unknown: %s", row.conversation, error)
+                if not self.resend_unknown:
+                    raise
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
+            except Moved as moved:
+                await self._move(row, moved.conversation)
+                return await self.server.deliver(moved.conversation, facts, part)
+            except DeliveryError:
+                raise
+            except Exception as error:  # a fault of a server may not stop the line for ever
+                logger.exception("conversation=%s cannot be delivered to", row.conversation)
+                raise Refused("internal", f"{type(error).__name__}: {error}") from error
+
+    async def _move(self, row: Outgoing, new: str) -> None:
+        if self.moved is not None:
+            await self.moved(row.conversation, new)
+
+    async def _resolved(self, row: Outgoing) -> Event:
+        """The event with its references turned into native ids of the conversation."""
+        event = row.event
+        reference = event.get("reply_to")
+        if reference is None:
+            return event
+        native = await self._journal.read(
+            lambda rows: queries.native_from_message(rows, row.conversation, reference)
+        )
+        if native is None and "#" in reference:
+            return event | {"reply_to": None}
+        return event | {"reply_to": native or reference}

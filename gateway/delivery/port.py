@@ -1,0 +1,140 @@
+"""The port of one account: from its protocol server to the ledger, and on to the conversations."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_IN
+from gateway.delivery.record import INBOX, Item
+from gateway.delivery.rooms import Rooms
+from gateway.delivery.server import Arrival, Streams
+from gateway.delivery.status import Status
+from gateway.ledger import queries
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.errors import GatewayError, LedgerAway
+from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.ids import account_of
+
+if TYPE_CHECKING:
+    from gateway.delivery.switchboard import Switchboard
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An arrival that was new to the ledger: its inbox row, and its place in a kept log."""
+
+    number: int
+    seq: int | None
+    event: Event
+
+
+class AccountPort:
+    """See ``gateway.delivery.server.Port``."""
+
+    def __init__(self, switchboard: Switchboard, account: str, *, keeps_log: bool) -> None:
+        self.account = account
+        self.status = Status(account, listener=switchboard.status_changed)
+        self.application: Callable[..., Any] = switchboard.application
+        self.mounts: MutableMapping[str, Callable[..., Any]] = switchboard.mounts
+        self.streams: Streams = switchboard.log
+        self.rooms: Rooms = switchboard.rooms
+        self.identity = account
+        self._keeps_log = keeps_log
+        self._switchboard = switchboard
+        self._journal = switchboard.journal
+        self._in = EVENTS_IN.labels(account)
+
+    async def accept(self, arrivals: Sequence[Arrival]) -> None:
+        """See ``Port.accept``: one commit; a bad arrival is set aside, the others are not."""
+        at = time.time()
+        try:
+            recorded = await self._journal.write(partial(self._record, arrivals=arrivals, at=at))
+        except LedgerAway:
+            raise
+        except Exception as error:  # the data of one of them; found by taking them one by one
+            await self._accept_one_by_one(arrivals, at, error)
+        else:
+            self._arrived(arrivals, recorded)
+
+    async def _accept_one_by_one(
+        self, arrivals: Sequence[Arrival], at: float, error: Exception
+    ) -> None:
+        if len(arrivals) == 1:
+            arrival = arrivals[0]
+            await self.set_aside(arrival.delivery, arrival.event, f"cannot be recorded: {error}")
+            return
+        for arrival in arrivals:
+            await self.accept([arrival])
+
+    def _record(self, rows: Rows, arrivals: Sequence[Arrival], at: float) -> list[Recorded | None]:
+        return [self._record_one(rows, arrival, at) for arrival in arrivals]
+
+    def _record_one(self, rows: Rows, arrival: Arrival, at: float) -> Recorded | None:
+        event, conversation = arrival.event, arrival.conversation
+        number = queries.record(rows, self.identity, arrival.delivery, conversation, event, at)
+        if number is None:
+            return None
+        if self._switchboard.knows(conversation) != arrival.facts:
+            queries.keep_facts(rows, conversation, self.account, arrival.facts)
+        seq = None
+        if self._keeps_log:
+            event = dict(event)
+            seq, _ = queries.append(rows, conversation, f"{conversation}|i{number}", event, at)
+            queries.rewrite(rows, number, event)
+        return Recorded(number, seq, event)
+
+    def _arrived(self, arrivals: Sequence[Arrival], recorded: Sequence[Recorded | None]) -> None:
+        for arrival, row in zip(arrivals, recorded, strict=True):
+            if row is None:
+                EVENTS_DROPPED.labels("duplicate").inc()
+                continue
+            self._in.inc()
+            self._switchboard.remember(arrival.conversation, arrival.facts)
+            if row.seq is not None:
+                self._switchboard.log.publish(arrival.conversation, row.seq, row.event)
+            event = row.event | {"key": f"i{row.number}"}
+            self._switchboard.arrived(arrival.conversation, Item(INBOX, row.number, event))
+
+    async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
+        """See ``Port.set_aside``."""
+        EVENTS_DROPPED.labels("unreadable").inc()
+        logger.warning("account=%s delivery=%s set aside: %s", self.account, delivery, error)
+        await self._journal.write(
+            lambda rows: queries.set_aside(rows, self.account, None, raw, error, time.time())
+        )
+
+    async def conversations(self) -> dict[str, Facts]:
+        """See ``Port.conversations``."""
+        found = await self._journal.read(
+            lambda rows: queries.groups_and_members(rows, self.account)
+        )
+        return {key: facts or await self._switchboard.facts(key) for key, facts in found.items()}
+
+    async def move(self, old: str, new: str) -> None:
+        """See ``Port.move``."""
+        if account_of(new) != self.account:
+            raise GatewayError(f"{old} cannot move to another account ({new})")
+        await self._switchboard.move(old, new)
+
+    def present(self, conversation: str, people: Sequence[Author]) -> None:
+        """See ``Port.present``."""
+        self._switchboard.presence.present(conversation, people)
+
+    def pass_on(self, conversation: str, event: Event) -> None:
+        """See ``Port.pass_on``."""
+        self._switchboard.conversations.tell(conversation, {"key": "", **event})
+
+    async def note(self, name: str, value: str) -> None:
+        """See ``Port.note``."""
+        await self._journal.write(lambda rows: queries.keep_note(rows, self.account, name, value))
+
+    async def noted(self, name: str) -> str | None:
+        """See ``Port.noted``."""
+        return await self._journal.read(lambda rows: queries.note(rows, self.account, name))

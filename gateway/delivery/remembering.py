@@ -1,0 +1,231 @@
+"""The ledger as conversations see it: what they hear, and what becomes of what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_HANDLED
+from gateway.delivery.record import GROUP, INBOX, LOG, Item, Known, Learned
+from gateway.ledger import queries
+from gateway.ledger.queries import Outgoing, Received
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.events import Author, Event, Facts, kind_of
+from gateway.vocabulary.ids import account_of, protocol_of, room_name
+
+if TYPE_CHECKING:
+    from gateway.delivery.switchboard import Switchboard
+
+
+class LedgerRecord:
+    """A ``Record`` kept in the ledger of a switchboard."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+        self._journal = switchboard.journal
+
+    # Hearing
+
+    async def wake(self, conversation: str) -> Known:
+        """See ``Record.wake``."""
+        found = await self._journal.read(partial(_known, conversation=conversation))
+        facts, session, cursor = found
+        known = facts or await self._switchboard.facts(conversation)
+        if facts is None:  # the session has its place beside them
+            account = account_of(conversation)
+            self._journal.post(lambda rows: queries.keep_facts(rows, conversation, account, known))
+        stream, position = cursor or ("", 0)
+        return Known(known, session, stream, position, fresh=facts is None)
+
+    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+        """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
+        return await self._journal.read(
+            lambda rows: [
+                _item_from_received(rows, received)
+                for received in queries.unhandled(rows, conversation, skip, limit)
+            ]
+        )
+
+    async def unread(self, stream: str, after: int, limit: int) -> list[Item]:
+        """See ``Record.unread``."""
+        found = await self._journal.read(lambda rows: queries.entries(rows, stream, after, limit))
+        return [Item(LOG, seq, event | {"key": event["id"]}) for seq, event in found]
+
+    # Settling
+
+    def handled(
+        self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
+    ) -> None:
+        """See ``Record.handled``; all of it is one commit."""
+        if item.source != GROUP:
+            EVENTS_HANDLED.labels(account_of(conversation)).inc()
+        self._journal.post(
+            partial(_handled, conversation=conversation, item=item, changes=changes, steps=steps)
+        )
+
+    def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
+        """See ``Record.learned``."""
+        return self._journal.write(
+            lambda rows: queries.keep_step(
+                rows, conversation, step.cause, step.ordinal, step.result
+            )
+        )
+
+    def waits(self, conversation: str, item: Item) -> None:
+        """See ``Record.waits``; an entry of the log becomes a row, as its cursor moves on."""
+        self._journal.post(partial(_waits, conversation=conversation, item=item))
+
+    def tried(self, conversation: str, item: Item) -> None:
+        """See ``Record.tried``; a try of a log entry is counted in memory only."""
+        if item.source == INBOX:
+            self._journal.post(partial(queries.try_again, inbox=item.number, tries=item.tries))
+
+    def aside(self, conversation: str, item: Item, error: str) -> None:
+        """See ``Record.aside``."""
+        EVENTS_DROPPED.labels("aside").inc()
+        self._journal.post(partial(_aside, conversation=conversation, item=item, error=error))
+
+    # Saying
+
+    async def said(self, conversation: str, cause: str | None, ordinal: int, event: Event) -> None:
+        """See ``Record.said``: to a room and a web chat an entry, else a row of the outbox."""
+        body = {name: value for name, value in event.items() if name not in ("type", "to")}
+        body["ref"] = ref = event.get("ref") or _made_ref(conversation, cause, ordinal)
+        key = f"{cause or ''}|{ref}"
+        to = event.get("to") or conversation
+        if protocol_of(to) == "room":
+            await self._tell(conversation, to, body)
+        elif self._switchboard.keeps_log(to):
+            await self._append(conversation, to, key, body)
+        else:
+            await self._queue(conversation, to, key, body)
+
+    async def _tell(self, conversation: str, to: str, body: Event) -> None:
+        author = await self._author(conversation, body)
+        message = {"type": "room.message", "origin": conversation, **body, "author": author}
+        await self._switchboard.rooms.tell(room_name(to), message)
+
+    async def _append(self, conversation: str, to: str, key: str, body: Event) -> None:
+        author = await self._author(to, body)
+        event = {**body, "type": f"{protocol_of(to)}.message", "author": author, "at": time.time()}
+        message = event.pop("message", None)
+
+        def operation(rows: Rows) -> tuple[int, bool]:
+            if event.get("reply_to"):
+                event["reply_to"] = queries.native_from_message(rows, to, event["reply_to"])
+            seq, new = queries.append(rows, to, f"{conversation}|{key}", event, event["at"])
+            if new and message is not None:
+                queries.keep_copy(rows, message, to, 0, str(seq), author["id"])
+            return seq, new
+
+        seq, new = await self._journal.write(operation)
+        if new:
+            self._switchboard.log.publish(to, seq, event)
+            self._switchboard.watch(to, "out", event)
+
+    async def _queue(self, conversation: str, to: str, key: str, body: Event) -> None:
+        account = account_of(to)
+        event = {**body, "type": f"{protocol_of(to)}.message"}
+        number = await self._journal.write(
+            partial(
+                queries.queue,
+                account=account,
+                conversation=to,
+                key=f"{conversation}|{key}",
+                sender=conversation,
+                event=event,
+                at=time.time(),
+            )
+        )
+        if number is not None:
+            self._switchboard.send_soon(account, Outgoing(number, to, conversation, event, 0))
+            self._switchboard.watch(to, "out", event)
+
+    async def _author(self, conversation: str, body: Event) -> Author:
+        """Who is shown to have said it: whoever the event names, else our bot."""
+        if (author := body.get("author")) is not None:
+            named: Author = author
+            return named
+        return author_from_facts(conversation, await self._switchboard.facts(conversation))
+
+    def passing(self, conversation: str, event: Event) -> None:
+        """See ``Record.passing``."""
+        kind = kind_of(event)
+        to = event.get("to") or conversation
+        self._switchboard.pass_out(to, {**event, "type": f"{protocol_of(to)}.{kind}"})
+
+
+def author_from_facts(conversation: str, facts: Facts) -> Author:
+    """Our bot, as the author of what it says in a conversation."""
+    bot = facts["bot"]
+    return {
+        "id": f"{protocol_of(conversation)}:{bot['id']}",
+        "name": bot["name"],
+        "handle": None,
+        "kind": "bot",
+        "private": None,
+    }
+
+
+def _made_ref(conversation: str, cause: str | None, ordinal: int) -> str:
+    """A name for a send: the same again when its event is handled again."""
+    if cause is None:
+        return uuid4().hex
+    place = f"{conversation}|{cause}|{ordinal}"
+    return hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
+
+
+def _known(
+    rows: Rows, conversation: str
+) -> tuple[Facts | None, dict[str, Any], tuple[str, int] | None]:
+    facts, session = queries.facts_and_session(rows, conversation) or (None, {})
+    return facts, session, queries.cursor(rows, conversation)
+
+
+def _item_from_received(rows: Rows, received: Received) -> Item:
+    event = received.event
+    learned = queries.steps(rows, received.conversation, event["key"])
+    if learned:
+        event["steps"] = learned
+    return Item(INBOX, received.id, event, received.tries, received.waiting, received.until)
+
+
+def _handled(
+    rows: Rows,
+    conversation: str,
+    item: Item,
+    changes: dict[str, Any],
+    steps: Sequence[Learned],
+) -> None:
+    for step in steps:
+        queries.keep_step(rows, conversation, step.cause, step.ordinal, step.result)
+    if changes:
+        queries.change_session(rows, conversation, changes)
+    if item.source == INBOX:
+        queries.settle(rows, item.number)
+    elif item.source == LOG and item.waiting:
+        queries.settle_delivery(rows, conversation, item.key)
+    elif item.source == LOG:
+        queries.move_cursor(rows, conversation, item.number)
+
+
+def _waits(rows: Rows, conversation: str, item: Item) -> None:
+    if item.source == LOG:
+        number = queries.record(rows, conversation, item.key, conversation, item.event, time.time())
+        queries.move_cursor(rows, conversation, item.number)
+    else:
+        number = item.number
+    if number is not None:
+        queries.wait(rows, number, item.until)
+
+
+def _aside(rows: Rows, conversation: str, item: Item, error: str) -> None:
+    account = account_of(conversation)
+    inbox = item.number if item.source == INBOX else None
+    queries.set_aside(rows, account, conversation, item.event, error, time.time(), inbox)
+    if item.source == LOG and not item.waiting:
+        queries.move_cursor(rows, conversation, item.number)
