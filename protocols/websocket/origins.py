@@ -7,10 +7,11 @@ cookies of somebody else either, and are let in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from django.http.request import validate_host
 
 PORTS = {"http": 80, "https": 443}
 
@@ -19,17 +20,20 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The origins that are ours by configuration, and the hosts that we are known as."""
+    """The origins that are ours by configuration, and the hosts that we are known as.
+
+    A name that we do not know may be somebody's who lets it point at us (DNS rebinding), so a
+    page of the same host is our own only if Django would serve it under that name.
+    """
 
     allowed: frozenset[tuple[str, str, int]]
-    hosts: frozenset[str]
+    hosts: tuple[str, ...]
 
     @classmethod
-    def from_settings(cls, host: str, public_url: str, origins: Sequence[str]) -> Origins:
-        """``public_url`` and ``origins`` are believed as they are."""
-        known = [urlsplit(url) for url in (public_url, *origins) if url]
-        allowed = frozenset((parts.scheme, *_place(parts)) for parts in known)
-        return cls(allowed, frozenset({host, *(parts.hostname or "" for parts in known)}))
+    def from_settings(cls, origins: Iterable[str], hosts: Iterable[str]) -> Origins:
+        """``origins`` are believed as they are (empty ones are none); ``hosts``: ALLOWED_HOSTS."""
+        known = [urlsplit(origin) for origin in origins if origin]
+        return cls(frozenset((parts.scheme, *_place(parts)) for parts in known), tuple(hosts))
 
     def welcome(self, origin: str | None, host: str) -> bool:
         """Whether a handshake with these headers may go on."""
@@ -44,18 +48,7 @@ class Origins:
         return place == _place_of_host(host, parts.scheme) and self._ours(place[0])
 
     def _ours(self, host: str) -> bool:
-        """Whether a page from this host can only be our own.
-
-        A name that we do not know may be somebody's who lets it point at us (DNS rebinding);
-        an address may not.
-        """
-        if host in self.hosts or host == "localhost" or host.endswith(".localhost"):
-            return True
-        try:
-            ip_address(host)
-        except ValueError:
-            return False
-        return True
+        return bool(validate_host(f"[{host}]" if ":" in host else host, self.hosts))
 
 
 def _split(origin: str) -> SplitResult | None:

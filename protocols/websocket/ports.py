@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.vocabulary.errors import StartError
@@ -46,12 +48,17 @@ def holder(port: int) -> int | None:
     """The process that listens on a port, if this machine says so (Linux, own processes)."""
     inodes = {f"socket:[{inode}]" for inode in _inodes(port)}
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
-        try:
-            if any(os.readlink(file) in inodes for file in (process / "fd").iterdir()):
-                return int(process.name)
-        except OSError:
-            continue
+        if not inodes.isdisjoint(_open_files(process)):
+            return int(process.name)
     return None
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process has open; files that are closed meanwhile, and what is not ours, are left."""
+    with suppress(OSError):
+        for file in (process / "fd").iterdir():
+            with suppress(OSError):
+                yield os.readlink(file)
 
 
 def _inodes(port: int) -> list[str]:

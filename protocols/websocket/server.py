@@ -11,6 +11,8 @@ import asyncio
 import logging
 from typing import Any, ClassVar
 
+from django.conf import settings as django_settings
+
 from gateway.delivery.server import Port, ProtocolServer
 from gateway.delivery.status import State
 from gateway.vocabulary.errors import Refused, StartError
@@ -40,7 +42,9 @@ class Server(ProtocolServer):
     def __init__(self, account: str, settings: Settings, port: Port) -> None:
         super().__init__(account, settings, port)
         self.crowds = Crowds(port)
-        origins = Origins.from_settings(settings.host, settings.public_url, settings.origins)
+        origins = Origins.from_settings(
+            [settings.public_url, *settings.origins], django_settings.ALLOWED_HOSTS
+        )
         self.front = Front(port, Sockets(account, port, self.crowds), origins)
         self.address: tuple[str, int] | None = None
         """Where it listens, once it does."""

@@ -66,6 +66,8 @@ class Site(Daphne):  # type: ignore[misc]
         self.ws_factory = WebSocketFactory(self, server="")
         self.ws_factory.protocol = WebSocket
         self.ws_factory.setProtocolOptions(
+            # Origins are the front's to judge, with a word in the log.
+            allowNullOrigin=True,
             autoPingTimeout=self.ping_timeout,
             failByDrop=False,
             openHandshakeTimeout=HANDSHAKE_SECONDS,

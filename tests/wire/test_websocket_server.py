@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-import django
 import pytest
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -26,15 +24,6 @@ from gateway.vocabulary.errors import RoomError, StartError
 from gateway.vocabulary.events import Author
 from protocols.websocket.server import Server
 from protocols.websocket.settings import Settings
-
-if not django_settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
-    django_settings.configure(
-        SECRET_KEY="for tests",
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        USE_TZ=True,
-    )
-    django.setup()
 
 ROOM = "web:default:lobby"
 SECONDS = 10
@@ -374,7 +363,9 @@ async def test_our_own_origin_is_welcome(web: Web) -> None:
 
 
 class Echo(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """A plain Channels consumer."""
+    """A plain Channels consumer, without a channel layer."""
+
+    channel_layer_alias = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.send(text_data=text_data, bytes_data=bytes_data)
@@ -504,6 +495,8 @@ async def _send_many(socket: aiohttp.ClientWebSocketResponse, count: int) -> Non
 
 class Named(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Says who is signed in."""
+
+    channel_layer_alias = None
 
     async def connect(self) -> None:
         await self.accept()
