@@ -88,6 +88,7 @@ def values(config: Config) -> dict[str, Any]:
         "TIME_ZONE": "UTC",
         "USE_I18N": False,
         "LOGGING_CONFIG": None,
+        "GATEWAY_BOT": config.bot,
     }
 
 

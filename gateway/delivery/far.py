@@ -14,8 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+
+CLAIM = "gateway.ledger"
+CLAIM_SECONDS = 120
+"""How long a Redis remembers whose ledger the gateways at it share."""
 
 PAUSE = 1.0
 """Seconds between two tries to reach Redis."""
@@ -110,3 +116,22 @@ class Far:
                     logger.warning("Redis is away: %s", error)
                 self.connected = False
                 self.dropped += 1
+
+
+async def claimed_by(url: str, ledger: str) -> str | None:
+    """The id of the ledger that the gateways at a Redis share, ours if there is none yet.
+
+    None if Redis cannot be reached: it is not needed to start.
+    """
+    redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2, decode_responses=True)
+    try:
+        await redis.set(CLAIM, ledger, nx=True, ex=CLAIM_SECONDS)
+        found = await redis.get(CLAIM)
+        if found == ledger:
+            await redis.expire(CLAIM, CLAIM_SECONDS)
+    except (RedisError, OSError) as error:
+        logger.warning("Redis cannot be reached: %s", error)
+        return None
+    finally:
+        await redis.aclose()
+    return ledger if found is None else str(found)
