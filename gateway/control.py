@@ -48,9 +48,13 @@ Verb = Callable[..., Awaitable[Any]]
 class ControlServer:
     """Answers verbs at a socket; each verb is an async function of keyword arguments."""
 
-    def __init__(self, path: Path, verbs: Mapping[str, Verb]) -> None:
+    def __init__(
+        self, path: Path, verbs: Mapping[str, Verb], *, takeover_seconds: float = TAKEOVER_SECONDS
+    ) -> None:
         self.path = path
         self.verbs = dict(verbs)
+        self.takeover_seconds = takeover_seconds
+        self.opened = asyncio.Event()
         self._places = asyncio.Semaphore(CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock: int | None = None
@@ -62,7 +66,7 @@ class ControlServer:
             if not await self.start():
                 logger.info("another gateway answers at %s; waiting to take over", self.path)
             while self._server is None:
-                await asyncio.sleep(TAKEOVER_SECONDS)
+                await asyncio.sleep(self.takeover_seconds)
                 await self.start()
             await asyncio.get_running_loop().create_future()
         finally:
@@ -84,12 +88,14 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(
             self._connected, sock=listening, limit=LINE_LIMIT
         )
+        self.opened.set()
         return True
 
     async def close(self) -> None:
         """Stop answering and give the socket up."""
         if self._server is None or self._lock is None:
             return
+        self.opened.clear()
         self._server.close()
         for task in list(self._tasks):
             task.cancel()

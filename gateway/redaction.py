@@ -11,7 +11,7 @@ MASK = "•••"
 SHORTEST_SECRET = 4
 """Masking what is shorter would garble every line and hide nothing."""
 
-_BOT_TOKEN = re.compile(r"\b\d{6,}(:|%3A)[A-Za-z0-9_-]{30,}")
+_BOT_TOKEN = re.compile(r"(?<!\d)\d{6,}(:|%3A)[A-Za-z0-9_-]{30,}")
 
 
 class Redaction:

@@ -102,17 +102,17 @@ def settings_from_file(file: Path) -> Iterator[Setting]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file} is not TOML: {error}") from None
     lines = _lines(text)
-    for path, value in _leaves(tables, ()):
+    for path, value in _parts(tables, ()):
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
         yield Setting(path, value, f"{file.name}:{line}" if line else file.name)
 
 
-def _leaves(table: Mapping[str, Any], path: Place) -> Iterator[tuple[Place, Any]]:
+def _parts(table: Mapping[str, Any], path: Place) -> Iterator[tuple[Place, Any]]:
+    """Everything in a table: tables as empty ones, then what is in them."""
     for name, value in table.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
+        inner = value if isinstance(value, dict) else None
+        yield (*path, name), value if inner is None else {}
+        yield from _parts(inner or {}, (*path, name))
 
 
 def _lines(text: str) -> dict[Place, int]:
@@ -122,7 +122,8 @@ def _lines(text: str) -> dict[Place, int]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := _TABLE_LINE.match(line):
             table = _cut(found[1])
-            lines.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
         elif found := _KEY_LINE.match(line):
             lines.setdefault((*table, *_cut(found[1])), number)
     return lines
