@@ -56,6 +56,7 @@ class Conversation:
         """The seq of the last log entry that was put into the queue."""
         self._held: set[int] = set()
         self._groups = 0
+        self._reading = False
         self._deadline: asyncio.Timeout | None = None
         self._opening = "wake"
 
@@ -67,7 +68,8 @@ class Conversation:
 
     def offer(self, item: Item) -> None:
         """Take a recorded event that was just committed; what does not fit is fetched later."""
-        if self.behind or len(self.queue) >= QUEUE or not self._next_in_line(item):
+        # What came while the tables are being read goes behind what is found there.
+        if self.behind or self._reading or len(self.queue) >= QUEUE or not self._next_in_line(item):
             self.behind = True
         else:
             self._put(item)
@@ -109,7 +111,13 @@ class Conversation:
         room = QUEUE - len(self.queue)
         if room <= 0:
             return
-        self.behind = False
+        self.behind, self._reading = False, True
+        try:
+            await self._read_tables(room)
+        finally:
+            self._reading = False
+
+    async def _read_tables(self, room: int) -> None:
         arrivals = await self._ask(self.record.unhandled(self.key, tuple(self._held), room))
         for item in arrivals:
             if item.number not in self._held:

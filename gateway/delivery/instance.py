@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gateway.delivery.hand import event_in_hand
-from gateway.delivery.record import GROUP, Item, Learned
+from gateway.delivery.record import GROUP, LOG, Item, Learned
 from gateway.delivery.session import Session
 from gateway.vocabulary import text
 from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
@@ -96,6 +96,8 @@ class Instance:
         kind = kind_of(item.event)
         if self.events is None:
             return item.source == GROUP or kind == "message"
+        if item.source == LOG and item.event.get("origin") == self.conversation.key:
+            return False  # it was said here
         return kind in self.events or ("*" in self.events and kind not in UNLISTED)
 
     def _port(self, item: Item) -> str:

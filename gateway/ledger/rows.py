@@ -20,6 +20,7 @@ class Rows:
     def __init__(self, connection: Any) -> None:
         connection.ensure_connection()
         self.vendor: str = connection.vendor
+        self._wrap = connection.wrap_database_errors
         self._cursor = connection.connection.cursor()
 
     def run(self, sql: str, *parameters: Any) -> int:
@@ -41,4 +42,5 @@ class Rows:
     def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
         if self.vendor == "sqlite":
             sql = _question_marks(sql)
-        self._cursor.execute(sql, parameters)
+        with self._wrap:  # Django's exceptions, whatever the database
+            self._cursor.execute(sql, parameters)
