@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from gateway.testing.botapi import BotApi, Chat, User
 from people import Person
 from prosody import HOST, PASSWORD, ROOMS, Prosody
 from serving import Serving
 from tab import Tab
-
-from gateway.testing.botapi import BotApi, Chat, User
 
 ANSWER = "Hello Tom!"
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
@@ -120,10 +120,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             rooms=ROOMS,
         )
         xena = await Person("alice", prosody.port).come("lobby")
-        async with Serving(tmp_path / "gateway", configuration, "-v") as gateway:
-            async with Tab(gateway.page, name="wendy") as tab:
-                yield World(gateway, api, group, tom, prosody, xena, tab)
-        print("\n".join(gateway.output))
+        async with (
+            Serving(tmp_path / "gateway", configuration) as gateway,
+            Tab(gateway.page, name="wendy") as tab,
+        ):
+            yield World(gateway, api, group, tom, prosody, xena, tab)
         await xena.go()
     await prosody.stop()
 
