@@ -1,0 +1,158 @@
+"""A real Redis and a real PostgreSQL for tests: own directories, own ports, gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from prosody import free_port, listening
+
+POSTGRES_USER = "postgres"
+"""Who runs PostgreSQL where we are root, as whom it refuses to run."""
+
+START_SECONDS = 20
+STOP_SECONDS = 10
+
+
+class Redis:
+    """A server without persistence, to be started and stopped any number of times."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "appendonly": "no"}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self._process = await _started(needed("redis-server"), *words, cwd=tempfile.gettempdir())
+        await listening(self.port, self._process)
+
+    async def stop(self) -> None:
+        """End it; what it held is forgotten."""
+        await _end(self._process, signal.SIGTERM)
+        self._process = None
+
+
+class Postgres:
+    """A cluster with one empty database; durable enough for a test, which needs no fsync."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.url = f"postgres://gateway@127.0.0.1:{self.port}/postgres"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def create(self) -> None:
+        """Make the cluster."""
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, POSTGRES_USER)
+        options = ["--username=gateway", "--auth=trust", "--encoding=UTF8", "--locale=C"]
+        process = await _started(
+            *_as_postgres(), _postgres("initdb"), "--no-sync", *options, self._data, cwd="/"
+        )
+        if await process.wait() != 0:
+            raise RuntimeError(f"initdb ended with exit code {process.returncode}")
+
+    async def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"]
+        self._process = await _started(
+            *_as_postgres(), _postgres("postgres"), "-D", self._data, *options, cwd="/"
+        )
+        await listening(self.port, self._process)
+        async with asyncio.timeout(START_SECONDS):
+            # It listens before it is ready, and refuses those who come too early.
+            while not await self._ready():
+                await asyncio.sleep(0.02)
+
+    async def _ready(self) -> bool:
+        address = ("-h", "127.0.0.1", "-p", str(self.port))
+        probe = await _started(_postgres("pg_isready"), "--quiet", *address, cwd="/")
+        return await probe.wait() == 0
+
+    async def stop(self) -> None:
+        """End it, without waiting for its clients."""
+        await _end(self._process, signal.SIGINT)
+        self._process = None
+
+    @property
+    def _data(self) -> str:
+        return str(self.directory / "data")
+
+
+@asynccontextmanager
+async def redis() -> AsyncIterator[Redis]:
+    """A running Redis."""
+    server = Redis()
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def postgres() -> AsyncIterator[Postgres]:
+    """A running PostgreSQL, in a directory that its user can reach."""
+    with tempfile.TemporaryDirectory(prefix="gateway-postgres-") as directory:
+        server = Postgres(Path(directory))
+        await server.create()
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+
+def needed(program: str) -> str:
+    """Where a program is; a test that cannot run fails."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        raise RuntimeError(f"{program} is needed for this test: sh tests/packages.sh")
+    return found
+
+
+def _postgres(program: str) -> str:
+    """A program of the newest PostgreSQL; Debian keeps them out of the path."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob(f"*/bin/{program}"),
+        key=lambda path: int(path.parent.parent.name),
+    )
+    return str(found[-1]) if found else needed(program)
+
+
+def _as_postgres() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam(POSTGRES_USER)
+    # setpriv becomes the program it runs, so that a signal reaches the server itself.
+    ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return [needed("setpriv"), *ids]
+
+
+async def _started(*command: str, cwd: str) -> asyncio.subprocess.Process:
+    nothing = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, stdin=nothing, stdout=nothing, stderr=nothing
+    )
+
+
+async def _end(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(number)
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
