@@ -71,7 +71,7 @@ class Postgres:
         await listening(self.port, self._process)
         async with asyncio.timeout(START_SECONDS):
             # It listens before it is ready, and refuses those who come too early.
-            while not await self._ready():
+            while not await self._ready():  # noqa: ASYNC110 - another program has no event
                 await asyncio.sleep(0.02)
 
     async def _ready(self) -> bool:
