@@ -72,7 +72,7 @@ class Request(BaseRequest):
 
     @property
     def read_timeout(self) -> float:
-        """Seconds from the connection to the end of the answer."""
+        """Seconds to the end of the answer."""
         return ANSWER_SECONDS
 
     async def initialize(self) -> None:
@@ -104,11 +104,11 @@ class Request(BaseRequest):
     ) -> tuple[int, bytes]:
         """Carry out one request; raises ``ConnectFailed``, ``AnswerLost`` or ``ApiError``.
 
-        Waiting for the pool counts as connecting, writing as reading.
+        Waiting for the pool counts as connecting, and everything as reading.
         """
-        connect = _seconds(connect_timeout, CONNECT_SECONDS)
         timeout = aiohttp.ClientTimeout(
-            total=connect + _seconds(read_timeout, ANSWER_SECONDS), connect=connect
+            total=_seconds(read_timeout, ANSWER_SECONDS),
+            connect=_seconds(connect_timeout, CONNECT_SECONDS),
         )
         body = _body(request_data)
         await self.initialize()
