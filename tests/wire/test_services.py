@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 from redis.asyncio import Redis as Client
+
 from services import postgres, redis
 
 
