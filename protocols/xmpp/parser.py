@@ -60,7 +60,9 @@ class BoundedParser:
     def _plain(self, data: bytes) -> bool:
         self._header += data
         declared = self._header.partition(b"<stream")[0]
-        return b"<!" not in declared and len(declared) <= MAX_HEADER
+        # A NUL: UTF-16, which expat takes over the encoding that it was given.
+        strange = b"<!" in declared or b"\0" in declared
+        return not strange and len(declared) <= MAX_HEADER
 
     def _stop(self, reason: str) -> None:
         self._refused = True

@@ -533,6 +533,8 @@ class Server(ProtocolServer):
         """Wait until we are in the room, but not for long."""
         self._online()
         member = self._rooms.add(jid)
+        if member.trouble and member.pause > ENTER_SECONDS:
+            raise NotSent(f"not in {jid}: {member.trouble}")
         try:
             async with asyncio.timeout(ENTER_SECONDS):
                 await member.entered.wait()

@@ -1,0 +1,170 @@
+"""A real Prosody for tests: its own configuration, data and ports, gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+PROGRAM = Path("/usr/bin/prosody")
+PASSWORD = "correct horse & <battery>"
+HOST = "localhost"
+ROOMS = "conference.localhost"
+
+CONFIGURATION = """
+run_as_root = true
+daemonize = false
+pidfile = "{directory}/prosody.pid"
+data_path = "{directory}/data"
+log = {{ info = "{directory}/prosody.log" }}
+interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ {tls_port} }}
+modules_enabled = {{
+    "roster"; "saslauth"; "disco"; "carbons"; "smacks"; "ping"; "offline"; {modules}
+}}
+modules_disabled = {{ "s2s"; "s2s_auth_certs" }}
+network_settings = {{ nagle = false, opportunistic_writes = true }}
+authentication = "internal_plain"
+storage = "internal"
+admins = {{ "admin@localhost" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+smacks_hibernation_time = {hibernation}
+ssl = {{ certificate = "{certificate}", key = "{key}" }}
+VirtualHost "localhost"
+Component "conference.localhost" "muc"
+    modules_enabled = {{ {room_modules} }}
+    muc_room_default_public = true
+    muc_room_default_persistent = false
+"""
+
+
+class Prosody:
+    """One server, to be started and stopped any number of times over the same data."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        tls: bool = True,
+        archive: bool = False,
+        hibernation: int = 60,
+        users: Iterable[str] = ("bot", "alice", "bob", "eve"),
+    ) -> None:
+        if not PROGRAM.exists():
+            raise RuntimeError(f"{PROGRAM} is needed for this test: apt-get install prosody")
+        self.directory = directory
+        self.port, self.tls_port = free_port(), free_port()
+        self.certificate = directory / "certificate.pem"
+        self._configuration = directory / "prosody.cfg.lua"
+        self._users = tuple(users)
+        self._process: asyncio.subprocess.Process | None = None
+        key = directory / "key.pem"
+        write_certificate(self.certificate, key)
+        modules = ('"tls";' if tls else "") + ('"mam";' if archive else "")
+        self._configuration.write_text(
+            CONFIGURATION.format(
+                directory=directory,
+                port=self.port,
+                tls_port=self.tls_port,
+                modules=modules,
+                hibernation=hibernation,
+                certificate=self.certificate,
+                key=key,
+                room_modules='"muc_mam"' if archive else "",
+            )
+        )
+        for user in self._users:
+            self._register(user)
+
+    def _register(self, user: str) -> None:
+        """Make an account, as mod_auth_internal_plain stores it."""
+        accounts = self.directory / "data" / HOST / "accounts"
+        accounts.mkdir(parents=True, exist_ok=True)
+        (accounts / f"{user}.dat").write_text(f'return {{ ["password"] = "{PASSWORD}"; }};\n')
+
+    async def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self._process = await asyncio.create_subprocess_exec(
+            str(PROGRAM),
+            "--config",
+            str(self._configuration),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await listening(self.port, self._process)
+
+    async def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(5):
+                    await self._process.wait()
+            except TimeoutError:
+                await self.kill()
+        self._process = None
+
+    async def kill(self) -> None:
+        """End it at once, with nothing told to anybody."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
+
+
+async def listening(port: int, process: asyncio.subprocess.Process, seconds: float = 20) -> None:
+    """Wait until something takes connections on a port, or the process has ended."""
+    async with asyncio.timeout(seconds):
+        while process.returncode is None:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+                continue
+            writer.close()
+            return
+    raise RuntimeError(f"the server ended with exit code {process.returncode}")
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_certificate(certificate: Path, key: Path, *names: str) -> None:
+    """Write a self-signed certificate for localhost."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    hosts = [x509.DNSName(host) for host in (names or (HOST, ROOMS))]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
