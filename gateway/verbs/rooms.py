@@ -25,7 +25,7 @@ def list_rooms(file: Path | None, *, json: bool) -> None:
 def create(file: Path | None, name: str, access: str) -> None:
     """Create a room."""
     _ask(file, "create_room", name=name, access=access)
-    print_line(f"{name} is there; {access} may join" if access != "link" else f"{name} is there")
+    print_line(f"{name} is there; access: {access}")
 
 
 def link(file: Path | None, room: str, conversation: str) -> None:
