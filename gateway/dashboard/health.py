@@ -9,6 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.delivery import process
+from gateway.delivery.metrics import REGISTRY
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
 
@@ -30,7 +31,7 @@ async def metrics(request: Any) -> Any:
     """What was counted, for Prometheus: to this machine and to signed-in staff only."""
     if not (is_local(request.META) or await _is_staff(request)):
         return HttpResponse("Ask from this machine, or sign in.\n", "text/plain", 403)
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
 def is_local(meta: dict[str, Any]) -> bool:

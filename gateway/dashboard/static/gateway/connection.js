@@ -21,6 +21,8 @@ export class Connection {
     this.on = on;
     this.tries = 0;
     this.socket = null;
+    this.ready = false; // greeted, and not closed since
+    this.paused = false;
     this.timers = new Set();
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
@@ -39,6 +41,7 @@ export class Connection {
   /** The server has greeted: the connection is up. */
   greeted() {
     this.clear();
+    this.ready = true;
     this.on.state("connected");
     this.later(STABLE_AFTER, () => {
       this.tries = 0;
@@ -46,12 +49,8 @@ export class Connection {
     });
   }
 
-  get up() {
-    return this.socket?.readyState === WebSocket.OPEN;
-  }
-
   send(frame) {
-    if (this.up) this.socket.send(JSON.stringify(frame));
+    if (this.ready) this.socket.send(JSON.stringify(frame));
   }
 
   /** Connect anew at once, on purpose or because the connection looks dead. */
@@ -97,7 +96,7 @@ export class Connection {
 
   drop() {
     this.clear();
-    this.paused = false;
+    this.paused = this.ready = false;
     if (this.socket === null) return;
     this.socket.onmessage = this.socket.onclose = null;
     this.socket.close();

@@ -7,6 +7,8 @@ import { View } from "./view.js";
 const TYPING_EVERY = 3000;
 const ANSWER_WITHIN = 10_000;
 const LOOK_EVERY = 2000;
+const SHOWN = ["message", "join", "leave"];
+const PASSING = ["too_fast", "unavailable"]; // refusals that are over in a moment
 
 export class Conversation {
   /** `query` gives what to ask beside the log's own; `on` has `hello(you)` and `news(entry)`. */
@@ -15,9 +17,11 @@ export class Conversation {
     this.log = new Log(crypto.getRandomValues(new Uint32Array(3)).join("-"));
     this.view = new View(panel, words, this);
     this.typed = 0;
+    this.flying = null; // what was sent and is not answered
+    this.refusal = "";
     this.connection = new Connection(() => socketAddress(path, { ...query(), ...this.log.query() }), {
       frame: (frame) => this.take(frame),
-      state: (name, detail) => this.view.state(name, detail),
+      state: (name, detail) => this.state(name, detail),
       stable: () => this.log.settle(),
     });
     setInterval(() => this.look(), LOOK_EVERY);
@@ -34,49 +38,72 @@ export class Conversation {
 
   take(frame) {
     if (frame.type === "hello") return this.hello(frame);
-    if (frame.type === "sent") return this.fate(this.log.sent(frame.ref));
+    if (frame.type === "sent") return this.settled(this.log.sent(frame.ref), frame.ref);
     if (frame.type === "failed") return this.failed(frame);
     if (frame.type === "typing") return this.log.isYou(frame.author) || this.view.types(frame.author);
     return Number.isInteger(frame.seq) ? this.logged(frame) : undefined;
+  }
+
+  state(name, detail) {
+    if (name === "connecting") this.refusal = "";
+    if (name !== "connected") this.flying = null;
+    this.view.state(name, name === "refused" ? this.refusal || detail : detail);
   }
 
   hello(frame) {
     const goesOn = this.log.hello(frame);
     if (!goesOn) this.view.clear(this.log.waiting);
     this.connection.greeted();
-    for (const entry of this.log.unsent()) this.send(entry);
+    this.pump();
     this.on.hello(frame.you);
   }
 
   logged(frame) {
     const entry = this.log.take(frame);
-    if (entry === null || !["message", "join", "leave"].includes(entry.type)) return;
+    if (entry === null) return;
+    if (entry.here) this.landed(entry.ref);
+    if (!SHOWN.includes(entry.type)) return;
     this.view.show(entry);
     this.on.news(entry);
   }
 
   failed(frame) {
-    const entry = frame.ref == null ? null : this.log.failed(frame);
-    if (entry) this.fate(entry);
-    else this.view.tell(frame.detail || frame.code);
+    if (frame.ref == null) return this.view.tell((this.refusal = frame.detail || frame.code));
+    if (PASSING.includes(frame.code)) return this.later(frame);
+    this.settled(this.log.failed(frame), frame.ref);
   }
 
-  fate(entry) {
+  /** It is not refused for good: the same message, under the same ref, in a moment. */
+  later(frame) {
+    const entry = this.log.change(frame.ref, { detail: frame.detail });
     if (entry) this.view.fate(entry);
+    setTimeout(() => this.landed(frame.ref), 1000 * (frame.retry_after ?? 1));
+  }
+
+  settled(entry, ref) {
+    if (entry) this.view.fate(entry);
+    this.landed(ref);
   }
 
   /** Say something, now or as soon as there is a connection. */
   write(text) {
-    const entry = this.log.write(text);
-    this.view.wait(entry);
-    this.send(entry);
+    this.view.wait(this.log.write(text));
+    this.pump();
     this.typed = 0;
   }
 
-  send(entry) {
-    if (!this.connection.up || this.log.you === null) return;
-    entry.sentAt = Date.now();
+  /** Send what was written, one after the other is answered: so the order holds over any cut. */
+  pump() {
+    const [entry] = this.log.unsent();
+    if (entry === undefined || this.flying || !this.connection.ready) return;
+    this.flying = { ref: entry.ref, at: Date.now() };
     this.connection.send({ type: "message", text: entry.text, ref: entry.ref });
+  }
+
+  landed(ref) {
+    if (this.flying?.ref !== ref) return;
+    this.flying = null;
+    this.pump();
   }
 
   typing() {
@@ -99,9 +126,6 @@ export class Conversation {
 
   /** A connection on which nothing is answered is dead, whatever the browser believes. */
   look() {
-    const late = Date.now() - ANSWER_WITHIN;
-    if (this.connection.up && this.log.unsent().some((entry) => entry.sentAt < late)) {
-      this.connection.restart();
-    }
+    if (this.flying && this.flying.at < Date.now() - ANSWER_WITHIN) this.connection.restart();
   }
 }

@@ -4,7 +4,8 @@ import { Connection, socketAddress } from "./connection.js";
 import { badge, clock, compose, element, marks, named, rich } from "./dom.js";
 
 const SHOWN = 500; // messages kept on the page
-const PEOPLE_SHOWN = 12;
+const EVERY_STEP = "/every"; // no room can be called so
+const FILTERS = { "": "everything", [EVERY_STEP]: "every step of it" };
 const LIGHTS = {
   connected: "good",
   degraded: "fair",
@@ -25,7 +26,6 @@ const servers = new Map();
 const unsaid = new Map();
 let rooms = [];
 let refs = 0;
-let up = false;
 
 const connection = new Connection(() => socketAddress("/ws/dashboard/"), {
   frame: (frame) => receivers[frame.type]?.(frame),
@@ -34,7 +34,6 @@ const connection = new Connection(() => socketAddress("/ws/dashboard/"), {
 
 const receivers = {
   state(frame) {
-    up = true;
     connection.greeted();
     servers.clear();
     for (const status of frame.statuses) servers.set(status.account, status);
@@ -58,7 +57,6 @@ const receivers = {
 };
 
 function state(name, detail) {
-  if (name !== "connected") up = false;
   document.body.dataset.state = name;
   at.connection.textContent = {
     connecting: "connecting…",
@@ -103,7 +101,7 @@ function showRooms(news) {
   rooms = news;
   const names = rooms.map((room) => room.name);
   at.rooms.replaceChildren(...rooms.map(roomCard));
-  choices(at.filter, ["", ...names], (name) => name || "everything");
+  choices(at.filter, ["", EVERY_STEP, ...names], (name) => FILTERS[name] ?? name);
   choices(at.where, names, (name) => name);
 }
 
@@ -114,18 +112,18 @@ function choices(select, values, label) {
 }
 
 function roomCard(room) {
-  const people = room.people ?? [];
+  const { people } = room;
   return element(
     "li",
-    { className: "room" },
+    {},
     element(
       "h3",
       {},
       element("button", { type: "button", onclick: () => enter(room.name), title: "Show and speak here" }, element("bdi", {}, room.title || room.name)),
       element("span", { className: "quiet" }, room.access),
     ),
-    element("ul", { className: "members" }, ...(room.members ?? []).map(member)),
-    people.length ? element("p", { className: "people" }, ...present(people)) : null,
+    element("ul", { className: "members" }, ...room.members.map(member)),
+    room.count ? element("p", { className: "people" }, ...present(people, room.count)) : null,
   );
 }
 
@@ -134,11 +132,11 @@ function member(one) {
   return element("li", {}, badge(one.conversation.split(":", 1)[0]), title);
 }
 
-function present(people) {
-  const names = people.slice(0, PEOPLE_SHOWN).map((person) => element("span", { className: "person" }, named(person)));
-  const more = people.length - names.length;
+function present(people, count) {
+  const names = people.map((person) => element("span", { className: "person" }, named(person)));
+  const more = count - names.length;
   if (more > 0) names.push(element("span", { className: "quiet" }, `and ${more} more`));
-  return [element("span", { className: "quiet" }, `${people.length} here`), ...names];
+  return [element("span", { className: "quiet" }, `${count} here`), ...names];
 }
 
 function enter(name) {
@@ -147,26 +145,38 @@ function enter(name) {
   at.words.focus();
 }
 
+// What passes: said in a conversation, told in a room, shown in a conversation, not shown there.
+const WAYS = { in: "→", room: "●", out: "←", failed: "✕" };
+
 function pass(frame) {
-  const kind = frame.event.type.split(".").at(-1);
-  const said = kind === "message" ? rich(frame.event.text ?? "") : [kind];
   const stuck = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   const row = element(
     "li",
-    { className: `pass ${frame.direction === "out" ? "out" : "in"} ${kind === "message" ? "" : "faint"}` },
+    { className: `pass ${frame.direction}` },
     clock(frame.event.at ?? Date.now() / 1000),
-    element("span", { className: "way", title: frame.direction === "out" ? "out" : "in" }, frame.direction === "out" ? "←" : "→"),
+    element("span", { className: "way", title: frame.direction }, WAYS[frame.direction] ?? "·"),
     place(frame),
     element("span", { className: "who" }, ...who(frame.event)),
-    element("p", { className: "said", dir: "auto" }, ...said),
+    element("p", { className: "said", dir: "auto" }, ...said(frame.event)),
   );
   row.dataset.room = frame.room ?? roomOf(frame.conversation) ?? "";
+  // What a room told stands for what its members said and were shown.
+  row.dataset.step = String(!frame.room && row.dataset.room !== "" && frame.direction !== "failed");
   row.hidden = !shown(row);
   at.passing.append(row);
-  at.quiet.hidden = true;
   while (at.passing.children.length > SHOWN) at.passing.firstElementChild.remove();
+  at.quiet.hidden ||= !row.hidden;
   if (stuck) log.scrollTop = log.scrollHeight;
 }
+
+function said(event) {
+  const kind = event.type.split(".").at(-1);
+  const words = kind === "message" ? rich(event.text) : [element("em", {}, KINDS[kind] ?? kind)];
+  if (event.code) words.push(element("span", { className: "problem" }, ` not delivered: ${event.detail || event.code}`));
+  return words;
+}
+
+const KINDS = { join: "joined", leave: "left" };
 
 function who(event) {
   return event.author ? [named(event.author), ...marks(event.author, event.origin)] : [];
@@ -174,13 +184,13 @@ function who(event) {
 
 function place(frame) {
   if (frame.room) return element("bdi", { className: "place" }, frame.room);
-  const title = titleOf(frame.conversation);
+  const title = memberOf(frame.conversation)?.member.title || frame.conversation;
   return element("bdi", { className: "place", title: frame.conversation }, title);
 }
 
 function memberOf(conversation) {
   for (const room of rooms) {
-    const found = room.members?.find((one) => one.conversation === conversation);
+    const found = room.members.find((one) => one.conversation === conversation);
     if (found) return { room, member: found };
   }
   return null;
@@ -190,11 +200,9 @@ function roomOf(conversation) {
   return memberOf(conversation)?.room.name;
 }
 
-function titleOf(conversation) {
-  return memberOf(conversation)?.member.title || conversation;
-}
-
 function shown(row) {
+  if (at.filter.value === EVERY_STEP) return true;
+  if (row.dataset.step === "true") return false;
   return at.filter.value === "" || row.dataset.room === at.filter.value;
 }
 
@@ -205,8 +213,8 @@ function sift() {
 
 function say(text) {
   at.problem.hidden = true;
-  if (!up || at.where.value === "") {
-    at.problem.textContent = up ? "There is no room to speak in." : "Not connected; nothing was said.";
+  if (!connection.ready || at.where.value === "") {
+    at.problem.textContent = connection.ready ? "There is no room to speak in." : "Not connected; nothing was said.";
     at.problem.hidden = false;
     return false;
   }

@@ -45,15 +45,20 @@ function address(link) {
   }
 }
 
+const NO_NETWORKS = ["", "room", "gateway"];
+
 /** The networks an author speaks from, as short words for badges. */
 export function badges(author, origin) {
-  const network = String(author.id ?? "").split(":", 1)[0];
-  const words = [];
-  if (network === "user") words.push("team");
-  else if (network !== "room" && network !== "bot" && network !== "") words.push(network);
-  else if (origin && !origin.startsWith("room:")) words.push(origin.split(":", 1)[0]);
+  const own = network(author.id);
+  const words = [own === "user" ? "team" : own || network(origin)];
   if (author.kind === "bot") words.push("bot");
-  return [...new Set(words)];
+  return [...new Set(words)].filter((word) => word !== "");
+}
+
+/** The protocol of an author's id or a conversation's key; "" if it is none. */
+function network(name) {
+  const [protocol, ...rest] = String(name ?? "").split(":");
+  return rest.length === 0 || NO_NETWORKS.includes(protocol) ? "" : protocol;
 }
 
 /** One of eight colours for an author, the same on every page. */

@@ -135,7 +135,7 @@ export class View {
   }
 
   words(entry) {
-    if (entry.fate === "waiting") return ["sending…"];
+    if (entry.fate === "waiting") return [entry.detail ? `${entry.detail}; trying again…` : "sending…"];
     if (entry.fate === "sent") return ["sent"];
     return [
       element("span", { role: "alert" }, `Not sent: ${entry.detail}`),
