@@ -49,6 +49,7 @@ class Access(StrEnum):
 
     members = "members"
     link = "link"
+    page = "page"
     open = "open"
 
 

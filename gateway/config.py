@@ -190,7 +190,7 @@ def _rooms(top: Top, accounts: Mapping[str, Any], collected: Collected) -> dict[
     rooms = dict(top.rooms)
     lobby = rooms.setdefault(DEFAULT_ROOM, RoomSettings())
     if "access" not in lobby.model_fields_set and _only_this_machine(accounts):
-        rooms[DEFAULT_ROOM] = lobby.model_copy(update={"access": "open"})
+        rooms[DEFAULT_ROOM] = lobby.model_copy(update={"access": "page"})
     homes: dict[str, str] = {}
     for name, room in rooms.items():
         for member in room.members:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 import time
@@ -119,6 +120,14 @@ class Gateway:
             if settings.configured
         ] + self._http_only()
 
+    def _nothing_runs(self) -> str:
+        """Why no server could be made, a line for each chosen protocol."""
+        return "\n".join(
+            f"{name} cannot run: {settings.missing}"
+            for name in self.config.protocols
+            for settings in self.config.accounts[name].values()
+        )
+
     def _http_only(self) -> list[ProtocolServer]:
         """HTTP without the chat, if something needs it and ``ws`` was not chosen."""
         own = registry.own_platform()
@@ -151,6 +160,9 @@ class Gateway:
         self._listen_to_signals()
         self.check_application()
         servers = self.servers()
+        if not servers:
+            raise ConfigurationError(self._nothing_runs())
+        os.umask(0o077)  # what people say is nobody else's on this machine
         self.journal.start()
         try:
             await self._prepare()
@@ -247,7 +259,7 @@ class Gateway:
     ) -> None:
         """Finish what is in hand, say goodbye, give the accounts back."""
         board = self.switchboard
-        board.ready = False
+        board.serving = False
         await board.conversations.stop(DRAIN_SECONDS * 0.4)
         for outbox in board.outboxes.values():
             await outbox.stop(DRAIN_SECONDS * 0.1)
@@ -278,7 +290,7 @@ class Gateway:
         # What lives now lives for good; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        self.switchboard.ready = True
+        self.switchboard.serving = True
         for line in self._introduction(servers):
             _print(line)
 

@@ -33,7 +33,7 @@ class RoomSettings(Section):
     """
 
     members: tuple[str, ...] = ()
-    access: Literal["members", "link", "open"] = "members"
+    access: Literal["members", "link", "page", "open"] = "members"
     title: str = ""
     history: int = Field(default=50, ge=0, le=1000)
     catch_up_hours: float = Field(default=24, ge=0)

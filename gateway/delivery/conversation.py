@@ -273,7 +273,11 @@ class Conversation:
     def restful(self) -> bool:
         """Whether the conversation may be put to sleep: all is done and nothing waits."""
         return (
-            self.instance is not None and self.instance.waits and not self.queue and not self.behind
+            self.instance is not None
+            and self.instance.waits
+            and self.instance.closing is None
+            and not self.queue
+            and not self.behind
         )
 
     def close(self, reason: str, grace: float) -> None:

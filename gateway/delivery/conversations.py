@@ -113,10 +113,10 @@ class Conversations:
         """Put to sleep what has been idle long enough, the longest idle first; how many."""
         since = time.monotonic() - (self.idle_seconds if idle_seconds is None else idle_seconds)
         count = 0
-        for conversation in list(self._awake.values()):
-            if count == most:
+        for conversation in self._awake.values():
+            if count == most or conversation.active_at > since:
                 break
-            if conversation.active_at <= since and conversation.restful:
+            if conversation.restful:
                 conversation.close("idle", GRACE_SECONDS)
                 count += 1
         return count

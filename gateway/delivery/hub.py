@@ -134,7 +134,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
 
     async def receive(self, channel: str) -> Message:
         """The next message of a channel."""
-        self.require_valid_channel_name(channel, receive=True)
+        self.require_valid_channel_name(channel)
         key = self._conversation(channel)
         if key is not None:
             return await self._receive_in_conversation(key)

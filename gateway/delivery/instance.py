@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -30,6 +31,12 @@ LAYER = "layer"
 
 UNLISTED = ("sent", "failed")
 """Kinds that come only to applications that name them; ``*`` does not."""
+
+
+@lru_cache(maxsize=64)
+def _sends(scope: str) -> dict[str, str]:
+    """The kind of each type that may be sent in a conversation of this scope type."""
+    return {f"{prefix}.{kind}": kind for prefix in (scope, "chat") for kind in SENDS}
 
 
 class Instance:
@@ -84,6 +91,8 @@ class Instance:
             return None
         while queue and not self._wanted(queue[0]):
             self._settle(queue.popleft())
+        if self.events is not None:
+            return queue.popleft() if queue else None  # there is only one port
         for place, item in enumerate(queue):
             if self._port(item) == port:
                 del queue[place]
@@ -157,12 +166,12 @@ class Instance:
                 self.conversation.record.passing(self.conversation.key, event)
 
     def _kind(self, event: Event) -> str:
-        kinds = ", ".join(SENDS)
-        prefix, _, kind = str(event.get("type", "")).rpartition(".")
-        if prefix not in (self.conversation.kind, "chat") or kind not in SENDS:
+        scope, given = self.conversation.kind, event.get("type")
+        kind = _sends(scope).get(given) if isinstance(given, str) else None
+        if kind is None:
             raise UnknownEvent(
-                f"{event.get('type')!r} cannot be sent in a {self.conversation.kind} conversation;"
-                f" known are {self.conversation.kind}.* and chat.*: {kinds}"
+                f"{given!r} cannot be sent in a {scope} conversation;"
+                f" known are {scope}.* and chat.*: {', '.join(SENDS)}"
             )
         return kind
 

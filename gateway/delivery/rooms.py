@@ -38,7 +38,8 @@ logger = logging.getLogger(__name__)
 LIMIT = 1_000
 """Rooms of one gateway."""
 
-ACCESS = ("members", "link", "open")
+ACCESS = ("members", "link", "page", "open")
+"""Who may come in: who was linked; who has the code; who can open the page; anybody."""
 
 SYSTEM: Author = {
     "id": "gateway:operator",
@@ -51,7 +52,7 @@ SYSTEM: Author = {
 
 @dataclass(slots=True)
 class Room:
-    """A room as it is now. ``access``: ``members`` (only who is linked), ``link``, ``open``."""
+    """A room as it is now; ``access`` is one of ``ACCESS``."""
 
     name: str
     title: str = ""
@@ -182,7 +183,9 @@ class Rooms:
 
     async def admit(self, name: str, author: Author, code: str | None) -> None:
         """Let a person into a room's web chat; raises ``RoomError`` saying why not."""
-        self._check_access(self.get(name), code, "This room is for members only.")
+        room = self.get(name)
+        if room.access != "page":
+            self._check_access(room, code, "This room is for members only.")
 
     def _check_access(self, room: Room, code: str | None, refusal: str) -> None:
         if room.access == "open":

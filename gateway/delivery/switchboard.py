@@ -85,7 +85,8 @@ class Switchboard:
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
         self.presence = Presence(hub.process, hub.ring)
-        self.ready = False
+        self.serving = False
+        """Whether the process has started and does not stop yet."""
         self._log_accounts = log_accounts
         self._facts: OrderedDict[str, Facts] = OrderedDict()
         self._links: dict[str, float] = {}
@@ -323,6 +324,12 @@ class Switchboard:
         self.journal.post(partial(change, group=group, conversation=conversation))
 
     # What people see
+
+    @property
+    def ready(self) -> bool:
+        """Whether every account of this process is connected, or served by another process."""
+        well = (State.CONNECTED, State.DEGRADED, State.ELSEWHERE)
+        return self.serving and all(port.status.state in well for port in self.ports.values())
 
     def statuses(self) -> list[dict[str, Any]]:
         """The state of each protocol server."""

@@ -6,6 +6,7 @@ below. Bodies are the same on every protocol.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal, NotRequired, TypedDict
 
 Event = dict[str, Any]
@@ -144,4 +145,9 @@ class Disconnect(TypedDict):
 
 def kind_of(event: Event) -> str:
     """The kind of an event, without its prefix."""
-    return str(event["type"]).rpartition(".")[2]
+    return _kind_of_type(event["type"])
+
+
+@lru_cache(maxsize=256)
+def _kind_of_type(name: Any) -> str:
+    return str(name).rpartition(".")[2]  # asked several times of each event

@@ -122,8 +122,8 @@ def test_with_a_database_server_the_state_lies_beside_the_file(tmp_path: Path) -
     assert read(tmp_path, 'database = "postgres://u:p@localhost/g"').directory == tmp_path
 
 
-def test_the_lobby_is_open_on_loopback(tmp_path: Path) -> None:
-    assert read(tmp_path).rooms["lobby"].access == "open"
+def test_the_lobby_is_open_to_the_page_on_loopback(tmp_path: Path) -> None:
+    assert read(tmp_path).rooms["lobby"].access == "page"
 
 
 def test_the_lobby_is_closed_where_others_can_reach_it(tmp_path: Path) -> None:
