@@ -16,15 +16,22 @@ SECONDS = 20
 class Serving:
     """One gateway over one directory, to be started, stopped and killed any number of times."""
 
-    def __init__(self, directory: Path, configuration: str = "", *flags: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        configuration: str = "",
+        *flags: str,
+        name: str = "gateway.toml",
+    ) -> None:
         self.directory = directory
+        self.configuration = directory / name
         self.port = free_port()
         self.flags = flags
         self.output: list[str] = []
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "gateway.toml").write_text(configuration)
+        self.configuration.write_text(configuration)
 
     @property
     def page(self) -> str:
@@ -46,7 +53,8 @@ class Serving:
 
     async def start(self) -> None:
         """Start it, and wait until it says that it is ready."""
-        command = [sys.executable, "-m", "gateway", "serve", "--port", str(self.port), *self.flags]
+        options = ["--config", str(self.configuration), "--port", str(self.port), *self.flags]
+        command = [sys.executable, "-m", "gateway", "serve", *options]
         self._process = await asyncio.create_subprocess_exec(
             *command, cwd=self.directory, stdout=PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -68,6 +76,15 @@ class Serving:
             self.output.append(line.decode().rstrip())
             if "ready in" in self.output[-1]:
                 ready.set()
+
+    async def says(self, words: str, seconds: float = SECONDS) -> str:
+        """Wait until it has printed a line with these words; the line."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for line in list(self.output):
+                    if words in line:
+                        return line
+                await asyncio.sleep(0.05)
 
     async def stop(self) -> int:
         """Stop it with SIGTERM; its exit code."""
