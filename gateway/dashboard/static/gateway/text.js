@@ -51,6 +51,8 @@ const NO_NETWORKS = ["", "room", "gateway"];
 export function badges(author, origin) {
   const own = network(author.id);
   const words = [own === "user" ? "team" : own || network(origin)];
+  // A bot on the web is our own, which is at home on every network.
+  if (author.kind === "bot" && words[0] === "web") return ["bot"];
   if (author.kind === "bot") words.push("bot");
   return [...new Set(words)].filter((word) => word !== "");
 }
