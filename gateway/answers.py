@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 from gateway.delivery.rooms import SYSTEM
 from gateway.delivery.switchboard import Switchboard
@@ -13,7 +14,7 @@ from gateway.vocabulary.errors import GatewayError
 class Answers:
     """Verbs by name, for the control socket."""
 
-    def __init__(self, switchboard: Switchboard, page: str) -> None:
+    def __init__(self, switchboard: Switchboard, page: Callable[[], str]) -> None:
         self._switchboard = switchboard
         self._rooms = switchboard.rooms
         self._page = page
@@ -35,8 +36,8 @@ class Answers:
         }
         if board.journal.away:
             found["ledger"] = board.journal.away
-        if self._page:
-            found["dashboard"] = sign_in_address(board, self._page)
+        if page := self._page():
+            found["dashboard"] = sign_in_address(board, page)
         return found
 
     async def rooms(self) -> list[dict[str, Any]]:
@@ -63,7 +64,8 @@ class Answers:
     async def invite(self, room: str) -> str:
         """An invitation to a room: an address if there is a page, else the code."""
         code = await self._rooms.invite(room)
-        return f"{self._page}/rooms/{room}/?code={code}" if self._page else code
+        page = self._page()
+        return f"{page}/rooms/{quote(room)}/?code={code}" if page else code
 
     async def send(self, to: str, text: str) -> str:
         """Say something into a room as the operator, or to a conversation as the bot."""

@@ -215,7 +215,7 @@ class Gateway:
 
     def _background(self) -> list[asyncio.Task[None]]:
         board = self.switchboard
-        control = ControlServer(self.config.socket, Answers(board, self.page).verbs())
+        control = ControlServer(self.config.socket, Answers(board, lambda: self.page).verbs())
         work = [
             board.keep_looking(),
             board.leases.keep(),
