@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -34,6 +35,10 @@ class Occupant:
         return self.id or self.nick
 
 
+RECENT = 200
+"""Messages of a room that are known again when the room repeats them."""
+
+
 class Change(Enum):
     """What a presence from a room meant."""
 
@@ -57,6 +62,19 @@ class Room:
     title: str = ""
     joined: bool = False
     occupants: dict[str, Occupant] = field(default_factory=dict)
+    heard_at: float | None = None
+    """When we were last in the room and heard something, or came in."""
+    recent: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def hear(self, message: Element, now: float) -> bool:
+        """Remember a message; False if it was heard before, or cannot be told from others."""
+        said = message.find(OCCUPANT_ID)
+        who = said.get("id") if said is not None else None
+        heard = (who or message.get("from") or "", message.get("id") or "")
+        new = bool(heard[1]) and heard not in self.recent
+        self.recent.append(heard)
+        self.heard_at = now
+        return new
 
     def leave(self) -> None:
         """Forget who is here: the connection, or our place in the room, is gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,6 +31,10 @@ BACKOFF = (2.0, 60.0)
 SLOWLY = 600.0
 """Seconds before the next try where a person has to change something."""
 KICKED = 60.0
+LONGEST_GAP = 86_400
+"""Seconds of a room's past that are asked for when we come back to it."""
+OVERLAP = 5
+"""Seconds asked for once more; what was heard is known by its id."""
 NICKS = 5
 """How many names are tried when ours is taken."""
 
@@ -180,6 +185,7 @@ class Rooms:
 
     def _entered(self, member: Membership, presence: Element) -> None:
         member.trouble, member.pause = "", 0.0
+        member.room.heard_at = member.room.heard_at or time.monotonic()
         member.removed.clear()
         member.entered.set()
         if "201" in statuses(presence) and self._stream is not None:
@@ -246,7 +252,7 @@ class Rooms:
             member.room.leave()
             member.room.nick = self._nick + "_" * number
             member.answer = asyncio.get_running_loop().create_future()
-            stream.say(join_stanza(member.room, member.password))
+            stream.say(join_stanza(member.room, member.password, time.monotonic()))
             try:
                 async with asyncio.timeout(JOIN_SECONDS):
                     return await member.answer
@@ -287,13 +293,20 @@ class Rooms:
                 room.title = name
 
 
-def join_stanza(room: Room, password: str | None) -> str:
-    """Ask to come in, without what was said before."""
+def join_stanza(room: Room, password: str | None, now: float) -> str:
+    """Ask to come in, without what was said before we were ever there.
+
+    Coming back, we ask for what was said since: a server may put us out for a moment (Prosody
+    does when a write fails at the moment of a cut), and not every room has an archive.
+    """
     to = attribute_from_text(f"{room.jid}/{room.nick}")
+    since = "maxstanzas='0'"
+    if room.heard_at is not None:
+        since = f"seconds='{min(int(now - room.heard_at), LONGEST_GAP) + OVERLAP}'"
     secret = f"<password>{body_from_text(password)}</password>" if password else ""
     return (
         f"<presence to='{to}'><x xmlns='http://jabber.org/protocol/muc'>"
-        f"<history maxstanzas='0'/>{secret}</x></presence>"
+        f"<history {since}/>{secret}</x></presence>"
     )
 
 

@@ -41,6 +41,8 @@ from protocols.xmpp.settings import Settings
 from protocols.xmpp.stream import Conflict, Settle, Stream, Unreachable
 from protocols.xmpp.text import attribute_from_text
 from protocols.xmpp.translate import (
+    BODY,
+    DELAY,
     Identity,
     arrival_from_stanza,
     author_from_occupant,
@@ -406,7 +408,7 @@ class Server(ProtocolServer):
             logger.debug("account=%s our own message came by", self.account)
         elif room is not None and self._is_ours(stanza, room):
             self._proofs.reflection(stanza, id_from_stanza(stanza, self._us, room))
-        elif stanza.get("type") == "groupchat" and (room is None or _is_history(stanza, room)):
+        elif stanza.get("type") == "groupchat" and not _is_news(stanza, room):
             logger.debug("account=%s a room's past, or no room of ours: %s", self.account, sender)
         elif not self._take_invitation(stanza):
             return self._take_conversation(stanza, room, settle)
@@ -581,15 +583,20 @@ class Server(ProtocolServer):
         return stream
 
 
-def _is_history(stanza: Element, room: Room) -> bool:
-    """Whether a room tells what was said before we came (XEP-0045, 7.2.13).
+def _is_news(stanza: Element, room: Room | None) -> bool:
+    """Whether a room's message is one that we have not had.
 
-    Our own server marks what it repeats after a gap as delayed too, in its own name.
+    A room repeats what was said before (XEP-0045, 7.2.13): of that, only what was said while we
+    were out is news. Our own server marks what it repeats after a gap as delayed too, in its own
+    name; that was never settled.
     """
-    delay = stanza.find("{urn:xmpp:delay}delay")
-    if delay is None:
+    if room is None:
         return False
-    return not room.joined or bare(delay.get("from", "")) == room.jid
+    new = room.hear(stanza, time.monotonic()) if stanza.find(BODY) is not None else True
+    delay = stanza.find(DELAY)
+    if delay is None or bare(delay.get("from", "")) != room.jid:
+        return room.joined
+    return room.joined and new
 
 
 def _tell(task: asyncio.Future[None]) -> None:

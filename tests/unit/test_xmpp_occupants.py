@@ -88,3 +88,25 @@ def test_a_person_is_found_by_occupant_id_and_not_by_another_ones_name() -> None
     made = room("alice")
     assert made.by_place("id-alice") is not None
     assert made.by_place("alice") is None
+
+
+def message(nick: str, name: str, occupant: str = "") -> Element:
+    who = f"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{occupant}'/>" if occupant else ""
+    return ElementTree.fromstring(
+        f"<message xmlns='jabber:client' from='{LOBBY}/{nick}' id='{name}'>{who}</message>"
+    )
+
+
+def test_what_was_heard_is_known_again() -> None:
+    made = room()
+    assert [made.hear(message("alice", "m1"), 1.0) for _ in range(2)] == [True, False]
+
+
+def test_the_same_id_of_another_person_is_another_message() -> None:
+    made = room()
+    made.hear(message("alice", "m1", "o1"), 1.0)
+    assert made.hear(message("alice", "m1", "o2"), 1.0)
+
+
+def test_a_message_without_an_id_is_never_known_as_new() -> None:
+    assert not room().hear(message("alice", ""), 1.0)

@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree
 
-from prosody import HOST, PASSWORD, ROOMS
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError
+
+from prosody import HOST, PASSWORD, ROOMS
 
 SECONDS = 10
 OPEN = (

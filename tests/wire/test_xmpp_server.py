@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from people import Link, Person
-from prosody import HOST, PASSWORD, ROOMS, Prosody, write_certificate
 
 from gateway.delivery.status import State
 from gateway.testing.port import MemoryPort
 from gateway.vocabulary.errors import CredentialsRefused, NotSent, Refused, StartError
+from people import Link, Person
+from prosody import HOST, PASSWORD, ROOMS, Prosody, write_certificate
 from protocols.xmpp.server import Server
 from protocols.xmpp.settings import Settings
 
