@@ -86,6 +86,12 @@ class Serving:
                         return line
                 await asyncio.sleep(0.05)
 
+    async def quiet(self) -> None:
+        """Wait until nothing waits to be sent: what is cut off now has no unknown outcome."""
+        async with asyncio.timeout(SECONDS):
+            while "waiting to be sent: 0" not in (await self.run("status"))[1]:
+                pass
+
     async def stop(self) -> int:
         """Stop it with SIGTERM; its exit code."""
         return await self._end(signal.SIGTERM)

@@ -3,130 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.testing.botapi import BotApi, Chat, User
+from browser import chromium
 from people import Person
-from prosody import HOST, PASSWORD, ROOMS, Prosody
-from serving import Serving
-from tab import Tab
-
-ANSWER = "Hello Tom!"
-TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
-CONFIGURATION = """
-[telegram]
-token = "{token}"
-api_url = "{api}"
-limits = "off"
-[xmpp]
-jid = "bot@{host}"
-password = "{password}"
-host = "127.0.0.1"
-port = {xmpp}
-tls = "off"
-nick = "bridge"
-[rooms.lobby]
-members = ["telegram:default:{group}", "xmpp:default:lobby@{rooms}"]
-access = "open"
-"""
-
-
-@dataclass
-class World:
-    """Three networks, a room over them, and somebody in each."""
-
-    gateway: Serving
-    api: BotApi
-    group: Chat
-    telegram: User
-    prosody: Prosody
-    xmpp: Person
-    web: Tab
-
-    async def everybody_says(self, word: str) -> None:
-        """Somebody speaks in each network; all of it is shown in the other two, once."""
-        await self.telegram.says(self.group, f"{word} from telegram")
-        await self.heard(f"{word} from telegram", "Tom (telegram)", "telegram")
-        self.xmpp.tell("lobby", f"{word} from xmpp")
-        await self.heard(f"{word} from xmpp", "alice (xmpp)", "xmpp")
-        await self.web.say(f"{word} from the web")
-        await self.heard(f"{word} from the web", "wendy (web)", "web")
-
-    async def heard(self, text: str, by: str, origin: str) -> None:
-        """Wait until a text was shown everywhere but where it was said."""
-        if origin != "telegram":
-            await self.group.wait_for(f"{by}: {text}", seconds=30)
-        if origin != "xmpp":
-            await self.xmpp_shows(f"{by}: {text}")
-        await self.web.shown(text, seconds=30)
-
-    async def bot_answers(self, answer: str, count: int) -> None:
-        """Wait until the room's bot has said something everywhere, so many times in all."""
-        await self.group.wait_for(answer, count, seconds=30)
-        await self.web.wait(lambda: self.web.texts.count(answer) >= count, 30)
-        await self.xmpp_shows(answer, count)
-
-    async def xmpp_shows(self, text: str, count: int = 1) -> None:
-        async with asyncio.timeout(30):
-            while self.in_xmpp.count(text) < count:
-                await self.xmpp.hear(len(self.xmpp.texts("bridge")) + 1, "bridge", 30)
-
-    @property
-    def in_xmpp(self) -> list[str]:
-        """What the bridge said in the XMPP room."""
-        return self.xmpp.texts("bridge")
-
-    def check(self, *words: str, answers: int) -> None:
-        """Each network was shown what the two others said, once, in order; nothing else."""
-        everything = {
-            network: [f"{word} from {network}" for word in words]
-            for network in ("telegram", "xmpp", "the web")
-        }
-        answer = [ANSWER] * answers
-        shown = {"xmpp": self.in_xmpp, "telegram": self.group.texts, "the web": self.web.texts}
-        for network, texts in shown.items():
-            for other in everything:
-                heard = [
-                    text.partition(": ")[2] or text for text in texts if f"from {other}" in text
-                ]
-                expected = everything[other]
-                if network == other and network != "the web":
-                    assert heard == [], f"{network} was shown its own"
-                else:
-                    assert heard == expected, network
-            assert [text for text in texts if text == ANSWER] == answer, network
+from world import ANSWER, World, three_networks
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    prosody = Prosody(tmp_path)
-    await prosody.start()
-    async with BotApi() as api:
-        bot = api.bot(token=TOKEN, username="OurBot", can_read_all_group_messages=True)
-        group, tom = api.group("Friends"), api.user("Tom")
-        await group.invites(bot)
-        await tom.joins(group)
-        configuration = CONFIGURATION.format(
-            token=TOKEN,
-            api=api.url,
-            group=group.id,
-            host=HOST,
-            password=PASSWORD.replace('"', '\\"'),
-            xmpp=prosody.port,
-            rooms=ROOMS,
-        )
-        xena = await Person("alice", prosody.port).come("lobby")
-        async with (
-            Serving(tmp_path / "gateway", configuration) as gateway,
-            Tab(gateway.page, name="wendy") as tab,
-        ):
-            yield World(gateway, api, group, tom, prosody, xena, tab)
-        await xena.go()
-    await prosody.stop()
+    async with three_networks(tmp_path) as world:
+        yield world
 
 
 async def test_one_room_on_three_networks(world: World) -> None:
@@ -171,6 +62,7 @@ async def test_the_room_survives_an_outage_of_the_bot_api(world: World) -> None:
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_the_room_survives_a_restart_of_the_gateway(world: World, end: str) -> None:
     await world.everybody_says("one")
+    await world.gateway.quiet()
     await getattr(world.gateway, end)()
     await world.telegram.says(world.group, "two from telegram")
     await world.telegram.says(world.group, "/hello")
@@ -183,3 +75,31 @@ async def test_the_room_survives_a_restart_of_the_gateway(world: World, end: str
     world.xmpp.tell("lobby", "two from xmpp")
     await world.heard("two from xmpp", "alice (xmpp)", "xmpp")
     world.check("one", "two", answers=1)
+
+
+MESSAGES = "#panel-room .messages .bubble"
+
+
+async def test_a_real_browser_shows_the_room_once_and_in_order(world: World) -> None:
+    with chromium() as page:
+        await looking(page.open, f"{world.gateway.page}/")
+        await looking(page.connected)
+        await world.everybody_says("one")
+        await looking(page.say, "typed in chromium")
+        await world.group.wait_for("typed in chromium")
+        await world.web.shown("typed in chromium")
+        await world.telegram.says(world.group, "/hello")
+        await world.bot_answers(ANSWER, 1)
+        await looking(page.shows, MESSAGES, ANSWER)
+        await world.gateway.stop()
+        await world.telegram.says(world.group, "two from telegram")
+        await world.gateway.start()
+        await looking(page.shows, MESSAGES, "two from telegram")
+        shown = await looking(page.texts, MESSAGES)
+    said = ["one from telegram", "one from xmpp", "one from the web", "typed in chromium"]
+    assert shown == [*said, "/hello", ANSWER, "two from telegram"]
+
+
+async def looking(look: Callable[..., Any], *arguments: Any) -> Any:
+    """Use the browser beside the loop: its driver waits."""
+    return await asyncio.to_thread(look, *arguments)
