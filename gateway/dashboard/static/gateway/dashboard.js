@@ -91,7 +91,7 @@ function server(status) {
 /** How long ago, in the largest unit that fits. */
 function lasting(since) {
   const seconds = Math.max(0, Date.now() / 1000 - since);
-  if (seconds < 60) return "for less than a minute";
+  if (seconds < 60) return "just now";
   if (seconds < 3600) return `for ${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) return `for ${Math.floor(seconds / 3600)} h`;
   return `for ${Math.floor(seconds / 86_400)} days`;
