@@ -22,7 +22,7 @@ from channels.layers import get_channel_layer
 from consumers.commands import RoomCommands
 from gateway.delivery.hand import event_in_hand
 from gateway.delivery.record import Learned
-from gateway.vocabulary.events import Event, kind_of
+from gateway.vocabulary.events import Event, kind_of, prefix_of
 
 
 class AnswerTimeout(Exception):
@@ -109,7 +109,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 await self._close(event["reason"])
                 return
             async with self._turn:
-                dialogue = self._dialogue_for(event)
+                dialogue = self._dialogue_for(event) if self._dialogues else None
                 if dialogue is None:
                     reading = await self._handle(Hand(event, steps=_steps(event)))
                 else:
@@ -264,7 +264,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     async def dispatch(self, event: Event) -> None:
         """Give an event to its handler."""
         kind = kind_of(event)
-        prefix = str(event["type"]).rpartition(".")[0]
+        prefix = prefix_of(event)
         if prefix == "room":
             await self._from_room(kind, event)
         elif prefix != self.kind:

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 from gateway.delivery.conversation import Conversation
@@ -28,6 +29,9 @@ IDLE_SECONDS = 300.0
 
 LIVE = 10_000
 """Conversations awake at the same time before the longest idle are put to sleep early."""
+
+LOOKED = 256
+"""How many of them are looked at for one that is idle."""
 
 GRACE_SECONDS = 5.0
 """How long a handler of ``disconnect`` may take."""
@@ -97,7 +101,7 @@ class Conversations:
             self._empty.clear()
             conversation.start()
             if len(self._awake) > self.limit:
-                self.sweep(idle_seconds=0.0, most=1)
+                self._make_room()
         else:
             self._awake.move_to_end(key)
         return conversation
@@ -109,17 +113,24 @@ class Conversations:
         if not self._awake:
             self._empty.set()
 
-    def sweep(self, *, idle_seconds: float | None = None, most: int | None = None) -> int:
-        """Put to sleep what has been idle long enough, the longest idle first; how many."""
+    def sweep(self, *, idle_seconds: float | None = None) -> int:
+        """Put to sleep what has been idle long enough; how many."""
         since = time.monotonic() - (self.idle_seconds if idle_seconds is None else idle_seconds)
         count = 0
         for conversation in self._awake.values():
-            if count == most or conversation.active_at > since:
-                break
-            if conversation.restful:
+            if conversation.active_at <= since and conversation.restful:
                 conversation.close("idle", GRACE_SECONDS)
                 count += 1
         return count
+
+    def _make_room(self) -> None:
+        """Put one to sleep, if one of the longest awake has nothing to do."""
+        # Those on their way to sleep are still counted, and come first.
+        looked = min(len(self._awake) - self.limit + 16, LOOKED)
+        for conversation in islice(self._awake.values(), looked):
+            if conversation.restful:
+                conversation.close("idle", GRACE_SECONDS)
+                return
 
     async def keep_sweeping(self) -> None:
         """Sweep for ever."""

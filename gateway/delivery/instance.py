@@ -11,7 +11,8 @@ port, and acknowledges by ``handled`` or ``waiting``.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import logging
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -21,13 +22,18 @@ from gateway.delivery.record import GROUP, LOG, Item, Learned
 from gateway.delivery.session import Session
 from gateway.vocabulary import text
 from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
-from gateway.vocabulary.events import SENDS, Event, kind_of
+from gateway.vocabulary.events import SENDS, Event, kind_of, prefix_of
 
 if TYPE_CHECKING:
     from gateway.delivery.conversation import Conversation
 
 WIRE = "wire"
 LAYER = "layer"
+
+logger = logging.getLogger(__name__)
+
+SPOKEN = frozenset({"telegram", "xmpp", "web", "chat"})
+"""Prefixes of what people say: they come from the wire, not from the layer."""
 
 UNLISTED = ("sent", "failed")
 """Kinds that come only to applications that name them; ``*`` does not."""
@@ -53,17 +59,18 @@ class Instance:
         self.closed = False
         self._farewell_said = False
         self._bells: dict[str, asyncio.Future[None]] = {}
-        self._ordinals: Counter[str | None] = Counter()
+        self._ordinals: dict[str | None, int] = {}
+        self._sends = _sends(conversation.kind)
 
     # The ports
 
-    async def receive(self) -> Event:
+    def receive(self) -> Awaitable[Event]:
         """The ASGI ``receive`` of the instance."""
-        return await self._next(WIRE)
+        return self._next(WIRE)
 
-    async def receive_from_layer(self) -> Event:
+    def receive_from_layer(self) -> Awaitable[Event]:
         """The channel layer's ``receive`` on the conversation's own channel."""
-        return await self._next(LAYER)
+        return self._next(LAYER)
 
     async def _next(self, port: str) -> Event:
         self._acknowledge(port)
@@ -81,33 +88,47 @@ class Instance:
                 await self._wait(port)
 
     def _acknowledge(self, port: str) -> None:
-        if self.events is None and self.in_hand and self._port(self.in_hand) == port:
+        if self.in_hand and self.events is None and self._port(self.in_hand) == port:
             self._settle(self.in_hand)
 
     def _take(self, port: str) -> Item | None:
         """The next item, if it is this port's turn."""
-        queue = self.conversation.queue
-        if self.in_hand is not None:
-            return None
-        while queue and not self._wanted(queue[0]):
-            self._settle(queue.popleft())
-        if self.events is not None:
-            return queue.popleft() if queue else None  # there is only one port
-        for place, item in enumerate(queue):
-            if self._port(item) == port:
+        queue, place = self.conversation.queue, 0
+        while self.in_hand is None and place < len(queue):
+            item = queue[place]
+            if not self._wanted(item):
+                del queue[place]
+                self._settle(item)
+            elif self._port(item) == port:
                 del queue[place]
                 return item
-            if self._port(item) in self._bells:
-                return None
+            elif self._port(item) in self._bells:
+                break
+            else:
+                place += 1
         return None
 
     def _wanted(self, item: Item) -> bool:
-        kind = kind_of(item.event)
-        if self.events is None:
-            return item.source == GROUP or kind == "message"
         if item.source == LOG and item.event.get("origin") == self.conversation.key:
             return False  # it was said here
+        kind, of_layer = kind_of(item.event), self._of_layer(item)
+        if self.events is None:
+            return of_layer or kind == "message"
+        if of_layer and prefix_of(item.event) in SPOKEN:
+            self._refuse(item)
+            return False
         return kind in self.events or ("*" in self.events and kind not in UNLISTED)
+
+    def _of_layer(self, item: Item) -> bool:
+        """Whether a group or another consumer said it; the layer cannot speak for the wire."""
+        return item.source == GROUP and prefix_of(item.event) != self.conversation.kind
+
+    def _refuse(self, item: Item) -> None:
+        """Drop what pretends to be said by a person; it was sent before we accepted."""
+        logger.warning(
+            "conversation=%s refused %s of the layer", self.conversation.key, item.event["type"]
+        )
+        self.conversation.home.dropped += 1
 
     def _port(self, item: Item) -> str:
         return LAYER if self.events is None and item.source == GROUP else WIRE
@@ -167,7 +188,7 @@ class Instance:
 
     def _kind(self, event: Event) -> str:
         scope, given = self.conversation.kind, event.get("type")
-        kind = _sends(scope).get(given) if isinstance(given, str) else None
+        kind = self._sends.get(given) if isinstance(given, str) else None
         if kind is None:
             raise UnknownEvent(
                 f"{given!r} cannot be sent in a {scope} conversation;"
@@ -180,9 +201,11 @@ class Instance:
         if not isinstance(said, str):
             raise ValueError(f"text must be a string, not {type(said).__name__}")
         cause = self._event_in_hand()
-        ordinal = self._ordinals[cause]
-        self._ordinals[cause] += 1
-        event = event | {"text": text.clean(said)}
+        ordinal = self._ordinals.get(cause, 0)
+        self._ordinals[cause] = ordinal + 1
+        clean = text.clean(said)
+        if clean is not said:
+            event = event | {"text": clean}
         await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
 
     def _handled(self, event: Event) -> None:
@@ -212,7 +235,8 @@ class Instance:
             self.in_hand = None
         self._ordinals.pop(item.key, None)
         self.conversation.settle(item, self.session.take(item.key), steps or [])
-        self.ring()
+        if self._bells:
+            self.ring()
 
     def settle_in_hand(self) -> None:
         """The application returned: it is done with what it held."""

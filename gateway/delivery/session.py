@@ -53,7 +53,7 @@ class Session(MutableMapping[str, Any]):
 
     def take(self, event: str | None) -> dict[str, Any]:
         """What an event changed, now part of what is kept; None takes a key away."""
-        overlay = self._overlays.pop(event, None)
+        overlay = self._overlays.pop(event, None) if self._overlays else None
         if not overlay:
             return {}
         changed = {name: value for name, value in overlay.items() if self._kept.get(name) != value}

@@ -65,7 +65,7 @@ class Facts(TypedDict):
 class Scope(Facts):
     """The scope of a conversation, as an application gets it."""
 
-    type: Literal["telegram", "xmpp", "web", "room"]
+    type: str
     asgi: dict[str, str]
     conversation: str
     opening: Literal["new", "wake", "retry"]
@@ -79,19 +79,30 @@ class Attachment(TypedDict):
     kind: str
 
 
-class Message(TypedDict):
-    """``message``, in both directions."""
+# What an application receives
+
+
+class Received(TypedDict):
+    """What every received event has."""
 
     type: str
     key: str
+    steps: NotRequired[dict[int, Any]]
+
+
+class Message(Received):
+    """``message``."""
+
     id: str
     text: str
     author: Author
-    attachments: list[Attachment]
-    reply_to: str | None
     at: float
+    attachments: NotRequired[list[Attachment]]
+    reply_to: NotRequired[str | None]
     foreign: NotRequired[bool]
-    origin: NotRequired[str]
+    origin: NotRequired[str | None]
+    client: NotRequired[str | None]
+    ref: NotRequired[str | None]
     raw: NotRequired[Any]
 
 
@@ -99,55 +110,122 @@ class Edit(Message):
     """``edit``: as ``message``; ``id`` is that of the edited one."""
 
 
-class Delete(TypedDict):
+class Delete(Received):
     """``delete``."""
 
-    type: str
-    key: str
     id: str
     author: Author
 
 
-class Notice(TypedDict):
-    """``typing``, ``join`` and ``leave``."""
+class Typing(Received):
+    """``typing``: somebody writes."""
 
-    type: str
-    key: str
     author: Author
 
 
-class Sent(TypedDict):
+class Notice(Received):
+    """``join`` and ``leave``; ``id``, ``origin`` and ``at`` where a room tells it."""
+
+    author: Author
+    id: NotRequired[str]
+    origin: NotRequired[str]
+    at: NotRequired[float]
+
+
+class Sent(Received):
     """``sent``: the network has what the application sent."""
 
-    type: str
-    key: str
     ref: str
     id: str
 
 
-class Failed(TypedDict):
+class Failed(Received):
     """``failed``: the network will not have what the application sent."""
 
-    type: str
-    key: str
     ref: str
     code: str
     detail: str
     retry_after: float | None
 
 
-class Disconnect(TypedDict):
+class Disconnect(Received):
     """``disconnect``: the instance ends."""
 
+    reason: Literal["idle", "shutdown"]
+
+
+class Update(Received):
+    """``update``: what Telegram told and no common kind can say."""
+
+    raw: Any
+
+
+class Stanza(Received):
+    """``stanza``: what came over XMPP and no common kind can say."""
+
+    xml: str
+    author: Author
+
+
+# What an application sends
+
+
+class SendMessage(TypedDict):
+    """``message``; ``message`` is the room's id of what is shown, where a room's is shown."""
+
     type: str
-    reason: Literal["idle", "shutdown", "left", "blocked"]
+    text: NotRequired[str]
+    ref: NotRequired[str]
+    to: NotRequired[str]
+    reply_to: NotRequired[str | None]
+    author: NotRequired[Author]
+    origin: NotRequired[str | None]
+    attachments: NotRequired[list[Attachment]]
+    message: NotRequired[str]
+
+
+class SendTyping(TypedDict):
+    """``typing``."""
+
+    type: str
+    to: NotRequired[str]
+    author: NotRequired[Author]
+
+
+class Accept(TypedDict):
+    """``accept``."""
+
+    type: str
+    events: NotRequired[list[str]]
+
+
+class Handled(TypedDict):
+    """``handled``."""
+
+    type: str
+    keys: list[str]
+    steps: NotRequired[list[list[Any]]]
+
+
+class Waiting(TypedDict):
+    """``waiting``."""
+
+    type: str
+    keys: list[str]
+    until: NotRequired[float | None]
 
 
 def kind_of(event: Event) -> str:
     """The kind of an event, without its prefix."""
-    return _kind_of_type(event["type"])
+    return _prefix_and_kind(event["type"])[1]
 
 
-@lru_cache(maxsize=256)
-def _kind_of_type(name: Any) -> str:
-    return str(name).rpartition(".")[2]  # asked several times of each event
+def prefix_of(event: Event) -> str:
+    """The prefix of an event's type."""
+    return _prefix_and_kind(event["type"])[0]
+
+
+@lru_cache(maxsize=256)  # asked several times of each event, and there are few
+def _prefix_and_kind(name: Any) -> tuple[str, str]:
+    prefix, _, kind = str(name).rpartition(".")
+    return prefix, kind
