@@ -99,6 +99,8 @@ class Conversation:
         if self._known is not None:
             self._known.stream = stream
         self._position = position
+        # What waits here was said in another room.
+        self.queue = deque(item for item in self.queue if item.source != LOG or item.waiting)
 
     def ring(self) -> None:
         """Let the application look."""
@@ -172,6 +174,10 @@ class Conversation:
 
     async def _fail(self, item: Item, error: BaseException | str) -> None:
         """Count a try; give the event back, or set it aside after the last one."""
+        if isinstance(error, LedgerAway):  # no fault of the event: it waits for the ledger
+            self.queue.appendleft(item)
+            await asyncio.sleep(self.home.retry_seconds)
+            return
         item.tries += 1
         logger.error(
             "conversation=%s event=%s try=%d failed: %r", self.key, item.key, item.tries, error
@@ -242,19 +248,23 @@ class Conversation:
             return  # what is in hand stays in its table; the next start has it
         if error is None and instance.events is None:
             instance.settle_in_hand()
-        item = self._blamed(instance, error)
+        item = await self._blamed(instance, error)
+        if instance.in_hand is not None and instance.in_hand is not item:
+            self.queue.appendleft(instance.in_hand)  # it came beside the one that failed
         if item is not None:
             await self._fail(item, error or "the application returned without having handled it")
         elif error is not None:
             logger.error("conversation=%s failed with nothing in hand: %r", self.key, error)
 
-    def _blamed(self, instance: Instance, error: BaseException | str | None) -> Item | None:
+    async def _blamed(self, instance: Instance, error: BaseException | str | None) -> Item | None:
         """The event that an instance ended on: named by the error, in hand, or never taken."""
         key = getattr(error, "event_key", None)
         if key in self.waiting:
             return self.waiting.pop(key)
         if instance.in_hand is not None or instance.taken:
             return instance.in_hand
+        if not self.queue and self.behind:
+            await self.catch_up()
         return self.queue.popleft() if self.queue else None
 
     def _scope(self, instance: Instance) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing, Received
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
-from gateway.vocabulary.ids import account_of, protocol_of, room_name
+from gateway.vocabulary.ids import account_of, protocol_of, room_key, room_name
 
 if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
@@ -210,13 +210,18 @@ def _handled(
     elif item.source == LOG and item.waiting:
         queries.settle_delivery(rows, conversation, item.key)
     elif item.source == LOG:
-        queries.move_cursor(rows, conversation, item.number)
+        _move_cursor(rows, conversation, item)
+
+
+def _move_cursor(rows: Rows, conversation: str, item: Item) -> None:
+    stream = room_key(item.key.rpartition("#")[0])
+    queries.move_cursor(rows, conversation, stream, item.number)
 
 
 def _waits(rows: Rows, conversation: str, item: Item) -> None:
     if item.source == LOG:
         number = queries.record(rows, conversation, item.key, conversation, item.event, time.time())
-        queries.move_cursor(rows, conversation, item.number)
+        _move_cursor(rows, conversation, item)
     else:
         number = item.number
     if number is not None:
@@ -227,5 +232,7 @@ def _aside(rows: Rows, conversation: str, item: Item, error: str) -> None:
     account = account_of(conversation)
     inbox = item.number if item.source == INBOX else None
     queries.set_aside(rows, account, conversation, item.event, error, time.time(), inbox)
-    if item.source == LOG and not item.waiting:
-        queries.move_cursor(rows, conversation, item.number)
+    if item.source == LOG and item.waiting:
+        queries.settle_delivery(rows, conversation, item.key)
+    elif item.source == LOG:
+        _move_cursor(rows, conversation, item)

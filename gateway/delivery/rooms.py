@@ -132,9 +132,9 @@ class Rooms:
     def _feed(self, name: str, entry: Entry) -> None:
         """Give an entry to the room's own conversation and to the members at home here."""
         self.told(name, entry)
-        event = entry.event | {"key": entry.event["id"]}
         for conversation in [room_key(name)] * self.bots + list(self._members.get(name, ())):
             if self.at_home(conversation):
+                event = entry.event | {"key": entry.event["id"]}
                 self._conversations.offer(conversation, Item(LOG, entry.seq, event))
 
     def get(self, name: str) -> Room:
@@ -267,13 +267,14 @@ class Rooms:
             return head, queries.append(rows, room.stream, key, entry, entry["at"])[0]
 
         done = await self._journal.write(operation)
-        if done is None:
-            return False
-        self._left(conversation)
-        self.room_of[conversation] = room.name
-        self._members.setdefault(room.name, {})[conversation] = None
+        if done is not None:
+            self._left(conversation)
         if configured:
             self.configured.add(conversation)
+        if done is None:
+            return False
+        self.room_of[conversation] = room.name
+        self._members.setdefault(room.name, {})[conversation] = None
         awake = self._conversations.awake(conversation)
         if awake is not None:
             awake.joined(room.stream, done[0])

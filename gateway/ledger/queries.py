@@ -6,6 +6,7 @@ Every function takes ``Rows`` first and does no more than its SQL; those that wr
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import orjson
 from gateway.ledger.models import DEAD, HANDLED, NEW, QUEUED, REFUSED, SENT, UNKNOWN, WAITING
 from gateway.ledger.rows import Row, Rows
 from gateway.vocabulary.events import Event, Facts
+from gateway.vocabulary.text import clean
 
 OUTCOMES = {"sent": SENT, "refused": REFUSED, "unknown": UNKNOWN}
 
@@ -23,6 +25,14 @@ OUTCOMES = {"sent": SENT, "refused": REFUSED, "unknown": UNKNOWN}
 def text_from_value(value: Any) -> str:
     """JSON for a text column."""
     return orjson.dumps(value).decode()
+
+
+def _text_from_anything(value: Any) -> str:
+    """JSON for a person to read, of a value that may have been set aside because it is none."""
+    try:
+        return text_from_value(value)
+    except TypeError:
+        return clean(json.dumps(value, ensure_ascii=False, default=repr))
 
 
 # Conversations
@@ -195,8 +205,8 @@ def set_aside(
         " VALUES (%s, %s, %s, %s, %s)",
         account,
         conversation,
-        text_from_value(event),
-        error,
+        _text_from_anything(event),
+        clean(error),
         at,
     )
     if inbox is not None:
@@ -310,12 +320,14 @@ def keep_cursor(rows: Rows, conversation: str, stream: str, position: int) -> No
     )
 
 
-def move_cursor(rows: Rows, conversation: str, position: int) -> None:
-    """A conversation has read its stream up to ``position``."""
+def move_cursor(rows: Rows, conversation: str, stream: str, position: int) -> None:
+    """A conversation has read a stream up to ``position``, if it is in that room still."""
     rows.run(
-        "UPDATE gateway_cursor SET position = %s WHERE conversation = %s AND position < %s",
+        "UPDATE gateway_cursor SET position = %s"
+        " WHERE conversation = %s AND stream = %s AND position < %s",
         position,
         conversation,
+        stream,
         position,
     )
 
@@ -535,7 +547,14 @@ def leave_group(rows: Rows, group: str, conversation: str) -> None:
 
 
 def rename(rows: Rows, old: str, new: str) -> None:
-    """A conversation has another key now: what it has moves with it, in one transaction."""
+    """A conversation has another key now: what it has moves with it, in one transaction.
+
+    Told twice it changes nothing, and what the new key has by then stays.
+    """
+    known = "SELECT 1 FROM gateway_conversation WHERE key = %s"
+    if rows.one(known, old) is None and rows.one(known, new) is not None:
+        rows.run("UPDATE gateway_outbox SET conversation = %s WHERE conversation = %s", new, old)
+        return
     for table in ("gateway_inbox", "gateway_outbox", "gateway_copy", "gateway_step"):
         rows.run(f"UPDATE {table} SET conversation = %s WHERE conversation = %s", new, old)
     for table in ("gateway_member", "gateway_cursor"):

@@ -1,0 +1,109 @@
+"""A real ejabberd for tests, with the face of ``prosody.Prosody``: no node name, no epmd."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from prosody import HOST, PASSWORD, ROOMS, free_port, listening, write_certificate
+
+PROGRAM = Path("/usr/bin/erl")
+CODE = Path("/usr/lib")
+
+CONFIGURATION = """
+hosts: [localhost]
+loglevel: info
+certfiles: ["{directory}/both.pem"]
+listen:
+  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true}}
+  - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}}
+auth_method: internal
+modules:
+  mod_disco: {{}}
+  mod_roster: {{}}
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_stream_mgmt: {{}}
+  mod_muc:
+    host: conference.localhost
+    default_room_options: {{persistent: false, anonymous: true}}
+"""
+
+
+class Ejabberd:
+    """One server, to be started and stopped any number of times over the same data."""
+
+    def __init__(
+        self, directory: Path, *, users: Iterable[str] = ("bot", "alice", "bob", "eve")
+    ) -> None:
+        found = sorted(CODE.glob("*/ejabberd-*/ebin/ejabberd.app"))
+        if not (PROGRAM.exists() and found):
+            raise RuntimeError("ejabberd is needed for this test: apt-get install ejabberd")
+        self.directory = directory
+        self.port, self.tls_port = free_port(), free_port()
+        self.certificate = directory / "certificate.pem"
+        self._code = found[0].parent
+        self._users = tuple(users)
+        self._process: asyncio.subprocess.Process | None = None
+        key = directory / "key.pem"
+        write_certificate(self.certificate, key, HOST, ROOMS)
+        (directory / "both.pem").write_bytes(self.certificate.read_bytes() + key.read_bytes())
+        (directory / "ejabberd.yml").write_text(
+            CONFIGURATION.format(directory=directory, port=self.port, tls_port=self.tls_port)
+        )
+
+    async def start(self) -> None:
+        """Start it, make the accounts, and wait until it takes connections."""
+        accounts = ";".join(
+            f"ejabberd_auth:try_register(<<{_text(user)}>>,<<{_text(HOST)}>>,<<{_text(PASSWORD)}>>)"
+            for user in self._users
+        )
+        ready = self.directory / "ready"
+        ready.unlink(missing_ok=True)
+        expression = f"{accounts.replace(';', ',')}, file:write_file({_text(str(ready))}, <<>>)."
+        arguments = (
+            *("-noinput", "-pa", str(self._code)),
+            *("-mnesia", "dir", _text(str(self.directory / "database"))),
+            *("-ejabberd", "config", _text(str(self.directory / "ejabberd.yml"))),
+            *("log_path", _text(str(self.directory / "ejabberd.log"))),
+            *("-s", "ejabberd", "-eval", expression),
+        )
+        self._process = await asyncio.create_subprocess_exec(
+            str(PROGRAM),
+            *arguments,
+            cwd=self.directory,
+            env=os.environ | {"HOME": str(self.directory)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await listening(self.port, self._process)
+        async with asyncio.timeout(20):
+            while not ready.exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(10):
+                    await self._process.wait()
+            except TimeoutError:
+                await self.kill()
+        self._process = None
+
+    async def kill(self) -> None:
+        """End it at once, with nothing told to anybody."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._process = None
+
+
+def _text(text: str) -> str:
+    """An Erlang string."""
+    return json.dumps(text)

@@ -1,0 +1,45 @@
+"""What holds for Prosody holds for ejabberd: the same tests, another server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ejabberd import Ejabberd
+from test_xmpp_server import (  # noqa: F401 (collected here once more)
+    bot,
+    link,
+    make_bot,
+    people,
+    stopping,
+    test_a_ban_degrades_and_says_so,
+    test_a_private_answer_arrives,
+    test_a_private_message_arrives,
+    test_a_private_message_in_a_room_is_a_conversation_both_ways,
+    test_a_taken_name_gets_a_line_behind_it,
+    test_a_wrong_password_is_refused_with_a_clear_sentence,
+    test_after_a_restart_of_the_server_rooms_work_both_ways,
+    test_an_invitation_is_followed,
+    test_another_client_with_our_resource_is_left_the_account,
+    test_cuts_lose_and_repeat_no_private_message_that_we_get,
+    test_cuts_lose_and_repeat_no_private_message_that_we_send,
+    test_cuts_lose_and_repeat_no_room_message_in_either_direction,
+    test_history_is_no_arrival,
+    test_logs_in_over_direct_tls,
+    test_our_own_reflection_is_no_arrival,
+    test_the_owner_of_a_room_sees_the_real_author,
+)
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest_asyncio.fixture
+async def prosody(tmp_path: Path) -> AsyncIterator[Ejabberd]:
+    """Stands where Prosody stands in the other file."""
+    server = Ejabberd(tmp_path)
+    await server.start()
+    async with stopping(server, server.stop):
+        yield server
