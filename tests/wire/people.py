@@ -51,7 +51,12 @@ class Person:
         )
         self.client.connect("127.0.0.1", self.port)
         await asyncio.wait_for(online, SECONDS)
+        seen = asyncio.get_running_loop().create_future()
+        self.client.add_event_handler(
+            "presence_available", lambda _: seen.done() or seen.set_result(None), disposable=True
+        )
         self.client.send_presence(ppriority=priority)
+        await asyncio.wait_for(seen, SECONDS)  # our own comes back: the server knows we are there
         for room in rooms:
             await self.join(room)
         return self
