@@ -98,7 +98,10 @@ class Outbox:
         if room <= 0:
             self._behind = True
             return
-        rows = await self._journal.read(lambda rows: queries.queued(rows, self.account, held, room))
+        # In order: a row that was sent, and is held no more, is marked so before this looks.
+        rows = await self._journal.read_in_order(
+            lambda rows: queries.queued(rows, self.account, held, room)
+        )
         for row in rows:
             if row.id not in self._held:
                 self._put(row)

@@ -32,7 +32,8 @@ class LedgerRecord:
 
     async def wake(self, conversation: str) -> Known:
         """See ``Record.wake``."""
-        found = await self._journal.read(partial(_known, conversation=conversation))
+        # In order: what the instance before this one handled may be on its way to the disk.
+        found = await self._journal.read_in_order(partial(_known, conversation=conversation))
         facts, session, cursor = found
         known = facts or await self._switchboard.facts(conversation)
         if facts is None:  # the session has its place beside them
@@ -43,7 +44,7 @@ class LedgerRecord:
 
     async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
-        return await self._journal.read(
+        return await self._journal.read_in_order(
             lambda rows: [
                 _item_from_received(rows, received)
                 for received in queries.unhandled(rows, conversation, skip, limit)

@@ -116,6 +116,13 @@ class Journal:
         """Queue an operation whose caller does not wait; a failure is logged."""
         self.write(operation).add_done_callback(_log_failure)
 
+    def read_in_order(self, operation: Operation[T]) -> asyncio.Future[T]:
+        """Run an operation that only reads, after all that was queued before it.
+
+        ``read`` may run while a write that was posted is not yet committed, and not see it.
+        """
+        return self.write(operation)
+
     async def read(self, operation: Operation[T]) -> T:
         """Run an operation that only reads; it sees all that is committed."""
         return await asyncio.to_thread(self._read, operation)
