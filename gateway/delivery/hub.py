@@ -25,6 +25,7 @@ from channels.layers import BaseChannelLayer
 from gateway.delivery.conversations import Conversations
 from gateway.delivery.far import Far
 from gateway.delivery.hand import conversation_in_hand
+from gateway.delivery.instance import SPOKEN
 from gateway.delivery.mailbox import Mailbox, Message
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.ids import protocol_of
@@ -165,10 +166,9 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         prefix = str(message.get("type", "")).partition(".")[0]
         conversation = self.conversations.awake(key) if self.conversations else None
         instance = conversation.instance if conversation else None
-        refused = {protocol_of(key)}
-        if instance is None or instance.events is not None:
-            refused = {"telegram", "xmpp", "web", "chat", protocol_of(key)}
-        if prefix in refused:
+        # One that sleeps has not said yet whether it accepts; its gate refuses what it must.
+        accepted = instance is not None and instance.events is not None
+        if prefix == protocol_of(key) or (accepted and prefix in SPOKEN):
             raise ValueError(f"{message['type']!r} comes from the wire only; choose another type")
 
     # Groups
