@@ -1,0 +1,237 @@
+"""The gateway of a behaviour test: everything is real but the networks."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from channels.layers import channel_layers
+
+from gateway.delivery.conversations import Application
+from gateway.delivery.hub import HubLayer
+from gateway.delivery.server import Arrival
+from gateway.delivery.switchboard import ROOM_ACCOUNT, Switchboard
+from gateway.ledger.journal import Journal
+from gateway.testing import TelegramCommunicator, WebCommunicator, XmppCommunicator
+from gateway.testing.recording import RecordingServer
+from gateway.vocabulary.degrade import FORMAT
+from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.ids import key_parts, protocol_of
+
+ACCOUNTS = ("telegram:default", "xmpp:default", "web:default")
+KINDS = {"telegram": TelegramCommunicator, "xmpp": XmppCommunicator, "web": WebCommunicator}
+
+
+def facts_of(conversation: str) -> Facts:
+    """What a server would know of a conversation from its key."""
+    protocol, _, place = key_parts(conversation)
+    group = place.startswith("-") or "conference" in place
+    if protocol == "web":
+        group = not place.startswith("~")
+    channel = place.startswith("-100")
+    return {
+        "bot": {"id": "4242", "name": "TestBot"},
+        "chat": {
+            "id": place,
+            "kind": "channel" if channel else "group" if group else "private",
+            "title": place,
+        },
+        "thread": None,
+        "user": None if group else author_of(conversation),
+        "extensions": KINDS[protocol].extensions,
+    }
+
+
+def author_of(conversation: str) -> Author:
+    """Who speaks in a conversation if nobody is named."""
+    protocol, _, place = key_parts(conversation)
+    if protocol == "telegram":
+        return TelegramCommunicator.person(abs(int(place.partition(":")[0])), "Alice")
+    if protocol == "xmpp":
+        return XmppCommunicator.person("alice@example.org", "Alice")
+    return WebCommunicator.person("alice", "Alice")
+
+
+class House:
+    """One gateway over one ledger; it can be left and moved into again."""
+
+    def __init__(self, ledger: str) -> None:
+        self.ledger = ledger
+        self.board: Switchboard
+        self.servers: dict[str, RecordingServer] = {}
+        self.rooms: Mapping[str, Any] = {}
+        """The rooms of the configuration; see ``room``."""
+        self._layer: Any = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._messages = itertools.count(1)
+        self._watched: set[str] = set()
+
+    async def start(self, application: Application, *, bots: bool = True) -> None:
+        """Move in; whoever lived here before must have left."""
+        hub = HubLayer()
+        self._layer = channel_layers.set("default", hub)
+        journal = Journal(self.ledger)
+        self.board = board = Switchboard(application, journal, hub, room_bots=bots)
+        board.conversations.retry_seconds = 0.001
+        journal.start()
+        for account in ACCOUNTS:
+            port = board.port(account)
+            self.servers[account] = RecordingServer(account, facts_of, port)
+            board.register(account, self.servers[account])
+        await board.start()
+        await board.rooms.configure(self.rooms)
+        await board.leases.want({*ACCOUNTS, ROOM_ACCOUNT})
+        self._keeping = asyncio.create_task(board.leases.keep())
+        for conversation in self._watched:
+            self.server(conversation).watch(conversation)
+
+    def room(self, name: str, *members: str, access: str = "members", code: str = "") -> None:
+        """Configure a room, before the start."""
+        settings = SimpleNamespace(
+            members=list(members), access=access, code=code, title="", format=FORMAT, history=50
+        )
+        self.rooms = {**self.rooms, name: settings}
+
+    async def stop(self) -> None:
+        """Drain, as on SIGTERM."""
+        if self._keeping is None:
+            return
+        board = self.board
+        await board.conversations.stop(1.0)
+        for outbox in board.outboxes.values():
+            await outbox.stop(1.0)
+        await self._end()
+
+    async def fall(self) -> None:
+        """End without goodbye: nothing that runs comes to its end."""
+        board = self.board
+        board.conversations.stopping = True
+        tasks = [
+            awake.task
+            for awake in list(board.conversations._awake.values())
+            if awake.task is not None
+        ]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for outbox in board.outboxes.values():
+            await outbox.stop(0)
+        await self._end()
+
+    async def _end(self) -> None:
+        assert self._keeping is not None
+        self._keeping.cancel()
+        self._keeping = None
+        await self.board.leases.drop()
+        await self.board.journal.stop()
+        channel_layers.set("default", self._layer)
+
+    # The networks
+
+    def server(self, conversation: str) -> RecordingServer:
+        """The server that a conversation belongs to."""
+        protocol, account, _ = key_parts(conversation)
+        return self.servers[f"{protocol}:{account}"]
+
+    def _watch(self, conversation: str) -> RecordingServer:
+        self._watched.add(conversation)
+        server = self.server(conversation)
+        server.watch(conversation)
+        return server
+
+    def arrival(
+        self, conversation: str, text: str, delivery: str | None = None, **body: Any
+    ) -> Any:
+        """What a server makes of a message."""
+        event: Event = {
+            "type": f"{protocol_of(conversation)}.message",
+            "id": f"m{next(self._messages)}",
+            "text": text,
+            "author": author_of(conversation),
+            "attachments": [],
+            "reply_to": None,
+            "at": time.time(),
+            **body,
+        }
+        return Arrival(conversation, facts_of(conversation), event, delivery)
+
+    async def hears(self, conversation: str, *texts: str, **body: Any) -> None:
+        """Somebody says something in a conversation; returns when it is on disk."""
+        server = self._watch(conversation)
+        await server.port.accept([self.arrival(conversation, text, **body) for text in texts])
+
+    async def shows(self, conversation: str, count: int, seconds: float = 5) -> list[str]:
+        """Wait until so many messages were shown in a conversation; their texts."""
+        server = self._watch(conversation)
+        return await server.wait_for(conversation, count, seconds)
+
+    def shown(self, conversation: str) -> list[str]:
+        """What was shown until now."""
+        return self.server(conversation).texts(conversation)
+
+    # Inside
+
+    async def settled(self, *conversations: str, seconds: float = 5) -> None:
+        """Wait until these (or all) have nothing more to do, and what was said is on disk."""
+        await self.until(lambda: all(self._quiet(key) for key in conversations or self._awake()))
+        await self.board.journal.write(lambda rows: None)
+
+    def _awake(self) -> list[str]:
+        return list(self.board.conversations._awake)
+
+    def _quiet(self, conversation: str) -> bool:
+        awake = self.board.conversations.awake(conversation)
+        return awake is None or awake.restful
+
+    async def sleeps(self, *conversations: str) -> None:
+        """Wait until all is done, put everybody to sleep, and wait until they do."""
+        await self.settled(*conversations)
+        self.board.conversations.sweep(idle_seconds=0)
+        await self.until(lambda: not len(self.board.conversations))
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+        """Wait until something is true."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+    async def rows(self, sql: str, *parameters: Any) -> list[Any]:
+        """Ask the ledger."""
+        await self.board.journal.write(lambda rows: None)
+        return await self.board.journal.read(lambda rows: rows.all(sql, *parameters))
+
+    async def dead(self) -> list[str]:
+        """The texts of the dead letters."""
+        import orjson
+
+        found = await self.rows("SELECT event FROM gateway_dead ORDER BY id")
+        return [orjson.loads(row[0]).get("text") for row in found]
+
+    async def group_send(self, group: str, event: Event) -> None:
+        """Send to a group of the channel layer."""
+        await self.board.hub.group_send(group, event)
+
+
+async def wait(event: asyncio.Event, seconds: float = 5) -> None:
+    """Wait for an event, but not for ever."""
+    await asyncio.wait_for(event.wait(), seconds)
+
+
+class Notebook:
+    """What an application under test saw, from any thread."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.goodbyes: list[str] = []
+        self.openings: list[str] = []
+        self.events: list[Event] = []
+
+    def note(self, event: Event) -> None:
+        """Keep an event."""
+        self.events.append(event)
+        self.texts.append(event.get("text", ""))
