@@ -30,7 +30,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import uvloop
-
 from measure import ENVIRONMENT, print_machine, print_table, resident_kibibytes, spread
 
 STOCK_MOST = 10_000
@@ -189,7 +188,7 @@ class Stateless:
         from asgiref.server import StatelessServer
 
         class Server(StatelessServer):  # type: ignore[misc]
-            async def application_send(server, scope: Any, event: Any) -> None:  # noqa: N805
+            async def application_send(server, scope: Any, event: Any) -> None:
                 self.answered += 1
 
         self.server = Server(application, max_applications=most + 1)
