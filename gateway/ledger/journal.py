@@ -17,8 +17,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
@@ -76,8 +76,8 @@ class Journal:
         """Why the database cannot be written, or empty."""
         self.commits = 0
         self.operations = 0
-        self._waiting: deque[Pending[Any]] = deque()
-        self._wake = threading.Condition()
+        self._waiting: SimpleQueue[Pending[Any] | None] = SimpleQueue()
+        """What the writer has to do, in order; None ends it."""
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,32 +89,30 @@ class Journal:
 
     async def stop(self) -> None:
         """Commit what waits, then end the writer."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._stopping = True
+        self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
 
     @property
     def depth(self) -> int:
         """How many operations wait."""
-        return len(self._waiting)
+        return self._waiting.qsize()
 
     def write(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Queue an operation; the future is done when it is committed."""
         assert self._loop is not None, "the journal has not been started"
         future: asyncio.Future[T] = self._loop.create_future()
-        if self._stopping or len(self._waiting) >= QUEUE:
+        if self._stopping or self._waiting.qsize() >= QUEUE:
             future.set_exception(LedgerAway(self.away or "the ledger takes nothing more"))
             return future
-        pending = Pending(operation, future, time.monotonic() + self.patience)
-        with self._wake:
-            self._waiting.append(pending)
-            self._wake.notify()
+        self._waiting.put(Pending(operation, future, time.monotonic() + self.patience))
         return future
 
-    def post(self, operation: Operation[Any]) -> None:
+    def post(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Queue an operation whose caller does not wait; a failure is logged."""
-        self.write(operation).add_done_callback(_log_failure)
+        future = self.write(operation)
+        future.add_done_callback(_log_failure)
+        return future
 
     def read_in_order(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Run an operation that only reads, after all that was queued before it.
@@ -143,13 +141,17 @@ class Journal:
         connections[self.using].close()
 
     def _take(self) -> list[Pending[Any]] | None:
-        with self._wake:
-            while not self._waiting and not self._stopping:
-                self._wake.wait()
-            if not self._waiting:
-                return None
-            count = min(BATCH, len(self._waiting))
-            return [self._waiting.popleft() for _ in range(count)]
+        """All that waits, at most ``BATCH``; None if that is the end."""
+        pending = self._waiting.get()
+        batch: list[Pending[Any]] = []
+        while pending is not None:
+            batch.append(pending)
+            if len(batch) == BATCH or self._waiting.empty():
+                return batch
+            pending = self._waiting.get()
+        if batch:
+            self._waiting.put(None)  # for the next turn
+        return batch or None
 
     def _commit(self, batch: list[Pending[Any]]) -> None:
         """Bring a batch to disk or give each operation its error; returns when it is settled."""

@@ -1,0 +1,139 @@
+"""Arrivals, what became of them, and what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.ledger.models import DEAD, HANDLED, NEW, WAITING
+from gateway.ledger.rows import Row, Rows
+from gateway.ledger.values import text_from_anything, text_from_value
+from gateway.vocabulary.events import Event
+from gateway.vocabulary.text import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An inbox row in hand."""
+
+    id: int
+    conversation: str
+    event: Event
+    tries: int = 0
+    waiting: bool = False
+    until: float | None = None
+
+
+def record(
+    rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
+) -> int | None:
+    """Commit an arrival to the inbox; None if the network had delivered it before."""
+    row = rows.one(
+        "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (identity, delivery) DO NOTHING RETURNING id",
+        identity,
+        delivery,
+        conversation,
+        text_from_value(event),
+        at,
+    )
+    return None if row is None else int(row[0])
+
+
+def rewrite(rows: Rows, inbox: int, event: Event) -> None:
+    """Replace the event of an inbox row recorded in this transaction."""
+    rows.run("UPDATE gateway_inbox SET event = %s WHERE id = %s", text_from_value(event), inbox)
+
+
+def received_from_row(row: Row) -> Received:
+    """An inbox row as it is worked on; its key names the row, unless it had one (log entries)."""
+    number, conversation, event, tries, state, until = row
+    body = orjson.loads(event)
+    body.setdefault("key", f"i{number}")
+    return Received(number, conversation, body, tries, state == WAITING, until)
+
+
+def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Received]:
+    """The next unhandled arrivals of a conversation, in order; ``skip`` are in hand already."""
+    held = set(skip)
+    found = rows.all(
+        "SELECT id, conversation, event, tries, state, until FROM gateway_inbox"
+        " WHERE conversation = %s AND state < %s ORDER BY id LIMIT %s",
+        conversation,
+        HANDLED,
+        limit + len(held),
+    )
+    return [received_from_row(row) for row in found if row[0] not in held][:limit]
+
+
+def conversations_unhandled(rows: Rows, account: str) -> list[str]:
+    """The conversations of an account with arrivals that nobody has handled or is waiting with."""
+    found = rows.all(
+        "SELECT DISTINCT conversation FROM gateway_inbox WHERE conversation LIKE %s AND state = %s",
+        f"{account}:%",
+        NEW,
+    )
+    return [row[0] for row in found]
+
+
+def settle(rows: Rows, inbox: int) -> None:
+    """An arrival was handled."""
+    rows.run("UPDATE gateway_inbox SET state = %s, until = NULL WHERE id = %s", HANDLED, inbox)
+
+
+def settle_delivery(rows: Rows, identity: str, delivery: str) -> None:
+    """An arrival was handled that is known by its delivery id."""
+    rows.run(
+        "UPDATE gateway_inbox SET state = %s, until = NULL WHERE identity = %s AND delivery = %s",
+        HANDLED,
+        identity,
+        delivery,
+    )
+
+
+def wait(rows: Rows, inbox: int, until: float | None) -> None:
+    """An arrival's handler waits for a person."""
+    rows.run("UPDATE gateway_inbox SET state = %s, until = %s WHERE id = %s", WAITING, until, inbox)
+
+
+def try_again(rows: Rows, inbox: int, tries: int) -> None:
+    """An arrival's handler raised."""
+    rows.run("UPDATE gateway_inbox SET tries = %s WHERE id = %s", tries, inbox)
+
+
+def due_dialogues(rows: Rows, account: str, now: float) -> list[str]:
+    """Conversations whose dialogue has waited as long as it wanted to."""
+    found = rows.all(
+        "SELECT DISTINCT conversation FROM gateway_inbox"
+        " WHERE conversation LIKE %s AND state = %s AND until <= %s",
+        f"{account}:%",
+        WAITING,
+        now,
+    )
+    return [row[0] for row in found]
+
+
+def set_aside(
+    rows: Rows,
+    account: str,
+    conversation: str | None,
+    event: Any,
+    error: str,
+    at: float,
+    inbox: int | None = None,
+) -> None:
+    """Keep what cannot be handled where a person sees it."""
+    rows.run(
+        "INSERT INTO gateway_dead (account, conversation, event, error, at)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        account,
+        conversation,
+        text_from_anything(event),
+        clean(error),
+        at,
+    )
+    if inbox is not None:
+        rows.run("UPDATE gateway_inbox SET state = %s WHERE id = %s", DEAD, inbox)

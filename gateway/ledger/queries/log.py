@@ -1,0 +1,117 @@
+"""Streams, their entries, and how far each conversation has read."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+import orjson
+
+from gateway.ledger.rows import Rows
+from gateway.ledger.values import text_from_value
+from gateway.vocabulary.events import Event
+
+
+def open_stream(rows: Rows, stream: str) -> tuple[str, int]:
+    """Epoch and head of a stream, made if it is new."""
+    rows.run(
+        "INSERT INTO gateway_stream (name, epoch) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
+        stream,
+        secrets.token_hex(4),
+    )
+    row = rows.one("SELECT epoch, head FROM gateway_stream WHERE name = %s", stream)
+    assert row is not None
+    return row[0], int(row[1])
+
+
+def append(rows: Rows, stream: str, key: str, event: Event, at: float) -> tuple[int, bool]:
+    """Append an event once; its seq, and whether it is new. The event learns its ``id``."""
+    row = rows.one("SELECT seq FROM gateway_entry WHERE key = %s", key)
+    if row is not None:
+        return int(row[0]), False
+    seq = _next(rows, stream)
+    event["id"] = str(seq) if not stream.startswith("room:") else _room_id(stream, seq)
+    rows.run(
+        "INSERT INTO gateway_entry (stream, seq, key, event, at) VALUES (%s, %s, %s, %s, %s)",
+        stream,
+        seq,
+        key,
+        text_from_value(event),
+        at,
+    )
+    return seq, True
+
+
+def _room_id(stream: str, seq: int) -> str:
+    return f"{stream.split(':', 2)[2]}#{seq}"
+
+
+def _next(rows: Rows, stream: str) -> int:
+    advance = "UPDATE gateway_stream SET head = head + 1 WHERE name = %s RETURNING head"
+    row = rows.one(advance, stream)
+    if row is None:
+        open_stream(rows, stream)
+        row = rows.one(advance, stream)
+    assert row is not None
+    return int(row[0])
+
+
+def entries(rows: Rows, stream: str, after: int, limit: int) -> list[tuple[int, Event]]:
+    """Entries of a stream with ``seq > after``, in order."""
+    found = rows.all(
+        "SELECT seq, event FROM gateway_entry WHERE stream = %s AND seq > %s ORDER BY seq LIMIT %s",
+        stream,
+        after,
+        limit,
+    )
+    return [(int(seq), orjson.loads(event)) for seq, event in found]
+
+
+def heads(rows: Rows, streams: Iterable[str]) -> dict[str, int]:
+    """The heads of some streams."""
+    names = list(streams)
+    found: dict[str, int] = {}
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        marks = ", ".join(["%s"] * len(part))
+        sql = f"SELECT name, head FROM gateway_stream WHERE name IN ({marks})"
+        found |= {name: int(head) for name, head in rows.all(sql, *part)}
+    return found
+
+
+def keep_cursor(rows: Rows, conversation: str, stream: str, position: int) -> None:
+    """A conversation has read a stream up to ``position``."""
+    rows.run(
+        "INSERT INTO gateway_cursor (conversation, stream, position) VALUES (%s, %s, %s)"
+        " ON CONFLICT (conversation) DO UPDATE SET position = excluded.position,"
+        " stream = excluded.stream",
+        conversation,
+        stream,
+        position,
+    )
+
+
+def move_cursor(rows: Rows, conversation: str, stream: str, position: int) -> None:
+    """A conversation has read a stream up to ``position``, if it is in that room still."""
+    rows.run(
+        "UPDATE gateway_cursor SET position = %s"
+        " WHERE conversation = %s AND stream = %s AND position < %s",
+        position,
+        conversation,
+        stream,
+        position,
+    )
+
+
+def cursors(rows: Rows) -> dict[str, tuple[str, int]]:
+    """How far every conversation has read: its stream and position."""
+    found = rows.all("SELECT conversation, stream, position FROM gateway_cursor")
+    return {conversation: (stream, int(position)) for conversation, stream, position in found}
+
+
+def cursor(rows: Rows, conversation: str) -> tuple[str, int] | None:
+    """How far one conversation has read."""
+    row = rows.one(
+        "SELECT stream, position FROM gateway_cursor WHERE conversation = %s", conversation
+    )
+    return None if row is None else (row[0], int(row[1]))
