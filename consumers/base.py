@@ -21,7 +21,7 @@ from channels.layers import get_channel_layer
 
 from consumers.commands import RoomCommands
 from gateway.delivery.hand import event_in_hand
-from gateway.delivery.record import Learned
+from gateway.delivery.record import OPENING, Learned
 from gateway.vocabulary.events import Event, kind_of, prefix_of
 
 
@@ -38,6 +38,11 @@ class Hand:
     learned: int = 0
     gave_reading_away: bool = False
     steps: dict[int, Any] = field(default_factory=dict)
+
+    def learn(self, ordinal: int, result: Any) -> None:
+        """Keep a result, with the event too: its next try may come without the ledger."""
+        self.steps[ordinal] = result
+        self.event["steps"] = self.steps
 
 
 @dataclass(slots=True, eq=False)
@@ -92,11 +97,16 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _open(self) -> None:
         """Call ``connect``, as if for an event: what it says is said once per conversation."""
         if type(self).connect is not ChatConsumer.connect and self.room is None:
-            self._hand = Hand({"key": "connect"})
-            event_in_hand.set("connect")
-            await self.connect(self.scope["opening"])
-            event_in_hand.set(None)
+            self._hand = Hand({"key": OPENING})
+            await self._run_hook(OPENING, self.connect(self.scope["opening"]))
             self._hand = None
+
+    async def _run_hook(self, name: str, hook: Awaitable[None]) -> None:
+        """Run a hook as if for an event: what it changed in the session is kept."""
+        event_in_hand.set(name)
+        await hook
+        await self.base_send({"type": f"{self.kind}.handled", "keys": [name]})
+        event_in_hand.set(None)
 
     # Reading
 
@@ -132,7 +142,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         return not hand.gave_reading_away
 
     async def _close(self, reason: str) -> None:
-        await self.disconnect(reason)
+        if type(self).disconnect is not ChatConsumer.disconnect:
+            await self._run_hook("disconnect", self.disconnect(reason))
         if not self._ended.done():
             self._ended.set_result(None)
 
@@ -187,7 +198,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             return None
         place = ordinal + 1_000
         if place not in hand.steps:
-            hand.steps[place] = time.time() + timeout
+            hand.learn(place, time.time() + timeout)
             await self._learn(hand, place, hand.steps[place])
         return float(hand.steps[place])
 
@@ -210,6 +221,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         if self._ended.done():
             self._ended.result()
             raise asyncio.CancelledError  # asleep: the question stays open in the ledger
+        dialogue.hand.learn(dialogue.ordinal, None)
         await self._learn(dialogue.hand, dialogue.ordinal, None)
         raise AnswerTimeout
 
@@ -230,7 +242,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 "steps": [[key, dialogue.ordinal, text]],
             }
         )
-        dialogue.hand.steps[dialogue.ordinal] = text
+        dialogue.hand.learn(dialogue.ordinal, text)
         dialogue.answer.set_result(text)
         await dialogue.resumed.wait()
 
@@ -242,7 +254,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         hand = self._in_hand()
         ordinal = self._next_step(hand)
         if ordinal not in hand.steps:
-            hand.steps[ordinal] = await work()
+            hand.learn(ordinal, await work())
             await self._learn(hand, ordinal, hand.steps[ordinal])
         return hand.steps[ordinal]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.hand import conversation_in_hand
 from gateway.delivery.instance import Instance
-from gateway.delivery.record import GROUP, INBOX, LOG, Item, Known, Learned
+from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
 from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.ids import protocol_of
 
@@ -108,6 +108,11 @@ class Conversation:
         if self.instance is not None:
             self.instance.ring()
 
+    @property
+    def unread(self) -> bool:
+        """Whether the tables should be read, and nobody does."""
+        return self.behind and not self._reading
+
     async def catch_up(self) -> None:
         """Fetch what waits in the tables, as far as the queue has room."""
         room = QUEUE - len(self.queue)
@@ -116,6 +121,9 @@ class Conversation:
         self.behind, self._reading = False, True
         try:
             await self._read_tables(room)
+        except asyncio.CancelledError:
+            self.behind = True  # an application may give up a port that is reading
+            raise
         finally:
             self._reading = False
 
@@ -161,10 +169,21 @@ class Conversation:
     def settle(self, item: Item, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
         """An event is done with."""
         self._forget(item)
-        if item.source != GROUP or changes or steps:
-            self.record.handled(self.key, item, changes, steps)
+        self._keep(item, changes, steps)
         self.home.handled += 1
         self.active_at = time.monotonic()
+
+    def keep(self, hook: str, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
+        """A hook that is called without an event is done, and changed the session so."""
+        self._keep(Item(GROUP, 0, {"key": hook}), changes, steps)
+
+    def _keep(self, item: Item, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
+        assert self._known is not None
+        if self._known.fresh:
+            self._known.fresh = False
+            steps = [*steps, Learned(OPENING, 0, True)]
+        if item.source != GROUP or changes or steps:
+            self.record.handled(self.key, item, changes, steps)
 
     def _forget(self, item: Item) -> None:
         if item.source == INBOX:
@@ -224,10 +243,12 @@ class Conversation:
         self.queue.extendleft(reversed(self.waiting.values()))
         self.waiting.clear()
         instance = self.instance = Instance(self, self._known.session)
+        scope = self._scope(instance)
+        self._opening = "wake"
         error: BaseException | str | None = None
         try:
             async with asyncio.timeout(None) as self._deadline:
-                await self.home.application(self._scope(instance), instance.receive, instance.send)
+                await self.home.application(scope, instance.receive, instance.send)
         except asyncio.CancelledError:
             if self.task is None or self.task.cancelling():
                 raise
@@ -288,6 +309,7 @@ class Conversation:
             and self.instance.closing is None
             and not self.queue
             and not self.behind
+            and not self._reading
         )
 
     def close(self, reason: str, grace: float) -> None:

@@ -81,7 +81,7 @@ class Instance:
                 self.in_hand = item
                 self.taken += 1
                 return item.event
-            if self.in_hand is None and self.conversation.behind:
+            if self.in_hand is None and self.conversation.unread:
                 await self.conversation.catch_up()
                 self.ring()
             else:
@@ -214,6 +214,8 @@ class Instance:
             item = self._claim(key)
             if item is not None:
                 self._settle(item, steps)
+            else:
+                self.conversation.keep(key, self.session.take(key), steps)
 
     def _waiting(self, event: Event) -> None:
         for key in event["keys"]:

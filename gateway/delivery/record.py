@@ -12,6 +12,9 @@ INBOX = "inbox"
 LOG = "log"
 GROUP = "group"
 
+OPENING = "connect"
+"""The cause of what is said and kept while an instance begins."""
+
 
 @dataclass(slots=True, eq=False)
 class Item:
@@ -52,7 +55,7 @@ class Known:
     stream: str = ""
     position: int = 0
     fresh: bool = False
-    """Whether it has never been awake before."""
+    """Whether it has handled nothing yet; the first handled event brings a step of OPENING."""
 
 
 class Record(Protocol):

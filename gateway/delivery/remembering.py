@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_HANDLED
-from gateway.delivery.record import GROUP, INBOX, LOG, Item, Known, Learned
+from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
 from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing, Received
 from gateway.ledger.rows import Rows
@@ -34,13 +34,13 @@ class LedgerRecord:
         """See ``Record.wake``."""
         # In order: what the instance before this one handled may be on its way to the disk.
         found = await self._journal.read_in_order(partial(_known, conversation=conversation))
-        facts, session, cursor = found
+        facts, session, cursor, fresh = found
         known = facts or await self._switchboard.facts(conversation)
         if facts is None:  # the session has its place beside them
             account = account_of(conversation)
             self._journal.post(lambda rows: queries.keep_facts(rows, conversation, account, known))
         stream, position = cursor or ("", 0)
-        return Known(known, session, stream, position, fresh=facts is None)
+        return Known(known, session, stream, position, fresh)
 
     async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
@@ -182,9 +182,10 @@ def _made_ref(conversation: str, cause: str | None, ordinal: int) -> str:
 
 def _known(
     rows: Rows, conversation: str
-) -> tuple[Facts | None, dict[str, Any], tuple[str, int] | None]:
+) -> tuple[Facts | None, dict[str, Any], tuple[str, int] | None, bool]:
     facts, session = queries.facts_and_session(rows, conversation) or (None, {})
-    return facts, session, queries.cursor(rows, conversation)
+    fresh = not queries.steps(rows, conversation, OPENING)
+    return facts, session, queries.cursor(rows, conversation), fresh
 
 
 def _item_from_received(rows: Rows, received: Received) -> Item:
