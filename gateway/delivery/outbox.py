@@ -23,7 +23,7 @@ from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import ProtocolServer
 from gateway.ledger import queries
-from gateway.ledger.journal import Journal
+from gateway.ledger.journal import Journal, Operation
 from gateway.ledger.queries import Outgoing
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.degrade import FORMAT, parts_from_message
@@ -62,6 +62,7 @@ class Outbox:
         self.moved: Callable[[str, str], Any] | None = None
         self.pace = Pace(server.limits, time.monotonic)
         self.unknown = 0
+        self._out = EVENTS_OUT.labels(account)
         self._journal = journal
         self._lines: dict[str, deque[Outgoing]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -121,11 +122,12 @@ class Outbox:
         try:
             while line:
                 await self._send(line[0])
-                self._held.discard(line.popleft().id)
+                line.popleft()
         finally:
             self._held.difference_update(row.id for row in line)
             del self._lines[conversation], self._tasks[conversation]
-            if self._behind:
+            # Not for each line that ends: a look reads a whole page.
+            if self._behind and (len(self._held) <= PAGE // 2 or not self._lines):
                 await self._look_again()
 
     async def _look_again(self) -> None:
@@ -146,23 +148,30 @@ class Outbox:
                     "ref": f"{event['ref']}.{number}" if number else event["ref"]
                 }
                 natives.append(await self._deliver(row, facts, part))
-                self._journal.post(partial(self._part_sent, row, event, number, natives[-1]))
+                if number + 1 < len(parts):
+                    self._journal.post(partial(self._part_sent, row, event, number, natives[-1]))
         except Refused as refused:
             self._refuse(row, refused)
         except Uncertain as uncertain:
-            self._journal.post(
-                partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
+            self._settle(
+                row, partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
             )
             self.failed(row, "unknown", str(uncertain))
         else:
-            self._journal.post(partial(queries.outcome, outbox=row.id, word="sent"))
-            EVENTS_OUT.labels(self.account).inc()
+            native = natives[-1] if natives else None
+            self._settle(row, partial(self._sent, row, event, len(parts), native))
+            self._out.inc()
             self.sent(row, natives[0] if natives else None)
+
+    def _settle(self, row: Outgoing, operation: Operation[None]) -> None:
+        """Commit the outcome of a row; until then it is held, so that no look sends it again."""
+        settled = self._journal.post(operation)
+        settled.add_done_callback(lambda _: self._held.discard(row.id))
 
     def _refuse(self, row: Outgoing, refused: Refused) -> None:
         logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
         detail = f"{refused.code}: {refused}"
-        self._journal.post(partial(queries.outcome, outbox=row.id, word="refused", error=detail))
+        self._settle(row, partial(queries.outcome, outbox=row.id, word="refused", error=detail))
         EVENTS_DROPPED.labels("refused").inc()
         self.failed(row, refused.code, str(refused))
 
@@ -170,6 +179,17 @@ class Outbox:
         self, row: Outgoing, event: Event, number: int, native: str | None, rows: Rows
     ) -> None:
         queries.part_sent(rows, row.id, number + 1, native)
+        self._keep_copy(rows, row, event, number, native)
+
+    def _sent(
+        self, row: Outgoing, event: Event, parts: int, native: str | None, rows: Rows
+    ) -> None:
+        queries.sent(rows, row.id, parts, native)
+        self._keep_copy(rows, row, event, parts - 1, native)
+
+    def _keep_copy(
+        self, rows: Rows, row: Outgoing, event: Event, number: int, native: str | None
+    ) -> None:
         if native is not None and "message" in event:
             author = event.get("author", {}).get("id", "")
             queries.keep_copy(rows, event["message"], row.conversation, number, native, author)
