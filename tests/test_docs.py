@@ -388,7 +388,8 @@ def test_every_verb_is_documented() -> None:
 
 @pytest.mark.parametrize("verb", list(verbs()))
 def test_every_option_and_argument_of_a_verb_is_documented(verb: str) -> None:
-    documented = set(re.findall(r"^\| `([^`]+)`", cli_sections()[verb], flags=re.MULTILINE))
+    body = cli_sections()[verb].replace("\\|", "|")
+    documented = set(re.findall(r"^\| `([^`]+)`", body, flags=re.MULTILINE))
     assert documented == set(parameters(verbs()[verb]))
 
 
@@ -403,7 +404,8 @@ def parameters(command: Any) -> Iterator[str]:
 def _value_of(parameter: Any) -> str:
     if parameter.is_flag:
         return ""
-    return f" {parameter.metavar or '|'.join(parameter.type.choices)}"
+    choices = parameter.type_descriptor.annotation
+    return f" {parameter.metavar or '|'.join(choices)}"
 
 
 def test_the_exit_codes_are_documented() -> None:
