@@ -138,7 +138,8 @@ class House:
         protocol, account, _ = key_parts(conversation)
         return self.servers[f"{protocol}:{account}"]
 
-    def _watch(self, conversation: str) -> RecordingServer:
+    def watch(self, conversation: str) -> RecordingServer:
+        """Keep what is shown in a conversation from now on; its server."""
         self._watched.add(conversation)
         server = self.server(conversation)
         server.watch(conversation)
@@ -162,12 +163,12 @@ class House:
 
     async def hears(self, conversation: str, *texts: str, **body: Any) -> None:
         """Somebody says something in a conversation; returns when it is on disk."""
-        server = self._watch(conversation)
+        server = self.watch(conversation)
         await server.port.accept([self.arrival(conversation, text, **body) for text in texts])
 
     async def shows(self, conversation: str, count: int, seconds: float = 5) -> list[str]:
         """Wait until so many messages were shown in a conversation; their texts."""
-        server = self._watch(conversation)
+        server = self.watch(conversation)
         return await server.wait_for(conversation, count, seconds)
 
     def shown(self, conversation: str) -> list[str]:
