@@ -131,7 +131,10 @@ def test_an_author_is_specified_key_by_key() -> None:
 def test_the_scope_is_specified_key_by_key() -> None:
     specified = set(bullets(sections("conversation")[SCOPE]))
     inner = {"bot": events.Bot, "chat": events.Chat}
-    expected = set(own_keys(events.Scope)) - {*inner, "asgi"} | {"asgi.version", "asgi.spec_version"}
+    expected = set(own_keys(events.Scope)) - {*inner, "asgi"} | {
+        "asgi.version",
+        "asgi.spec_version",
+    }
     expected |= {f"{outer}.{key}" for outer, kind in inner.items() for key in own_keys(kind)}
     assert specified == expected
 
@@ -157,7 +160,7 @@ def test_a_platform_names_only_keys_of_the_events(spec: str) -> None:
             name = title.removesuffix(f" - ``{direction}`` event")
             if name != title:
                 assert set(bullets(text)) <= set(own_keys(kinds[name])), title
-                kind = f"``\"{spec}.{name.lower()}\"``"
+                kind = f'``"{spec}.{name.lower()}"``'
                 assert kind in bullets(text)["type"], title
 
 
@@ -198,7 +201,9 @@ def _of_telegram() -> Iterator[tuple[Any, Any]]:
         {"message": {**base, "left_chat_member": user}},
         {"callback_query": {"id": "1", "from": user, "message": message, "data": "x"}},
     ):
-        for arrival in arrivals_from_update({"update_id": 1, **body}, Identity("default", 9, "B", "b")):
+        for arrival in arrivals_from_update(
+            {"update_id": 1, **body}, Identity("default", 9, "B", "b")
+        ):
             yield arrival.facts, arrival.event
 
 
@@ -226,7 +231,10 @@ def _of_web() -> Iterator[tuple[Any, Any]]:
 
     author = TelegramCommunicator.person(1, "Ada")
     for key in ("web:default:lobby", "web:default:~0123456789abcdef"):
-        yield facts_from_key(key), {**event_from_said(Said("message", "x"), author, None, 1.0), "id": "1"}
+        yield (
+            facts_from_key(key),
+            {**event_from_said(Said("message", "x"), author, None, 1.0), "id": "1"},
+        )
 
 
 @pytest.mark.parametrize("spec", ["telegram", "xmpp", "web"])
@@ -346,7 +354,9 @@ def test_the_documented_example_of_a_configuration_is_one(tmp_path: Path) -> Non
 
 def test_the_rules_of_the_environment_are_documented_by_an_example(tmp_path: Path) -> None:
     text = (DOCS / "operations.md").read_text(encoding="utf-8")
-    (block,) = [one for one in code_blocks(DOCS / "operations.md", "sh") if "GATEWAY_WS__PORT" in one]
+    (block,) = [
+        one for one in code_blocks(DOCS / "operations.md", "sh") if "GATEWAY_WS__PORT" in one
+    ]
     given = dict(re.findall(r"^(GATEWAY_\w+)=(\S+)$", block, flags=re.MULTILINE))
     secret = tmp_path / "secret"
     secret.write_text("hush\n")
@@ -379,7 +389,9 @@ def verbs() -> dict[str, Any]:
 def cli_sections() -> dict[str, str]:
     text = (DOCS / "cli.md").read_text(encoding="utf-8")
     parts = re.split(r"^## `(.+?)`$", text, flags=re.MULTILINE)
-    return {title.split(" [")[0]: body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        title.split(" [")[0]: body for title, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def test_every_verb_is_documented() -> None:
@@ -424,7 +436,8 @@ def test_every_metric_is_documented() -> None:
         re.findall(r"^\| `(\w+)`", (DOCS / "metrics.md").read_text(), flags=re.MULTILINE)
     )
     counted = {
-        metric.name + ("_total" if metric.type == "counter" else "") for metric in REGISTRY.collect()
+        metric.name + ("_total" if metric.type == "counter" else "")
+        for metric in REGISTRY.collect()
     }
     assert documented == counted
 
