@@ -220,9 +220,9 @@ class Conversation:
         try:
             while self._known is None:
                 await self._wake()
-            while True:
+            while not self.home.stopping:
                 await self._live()
-                if self.home.stopping or not (self.queue or self.behind):
+                if not (self.queue or self.behind):
                     break
         finally:
             self.home.forget(self)
