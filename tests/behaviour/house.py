@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 from channels.layers import channel_layers
@@ -16,9 +15,9 @@ from gateway.delivery.hub import HubLayer
 from gateway.delivery.server import Arrival
 from gateway.delivery.switchboard import ROOM_ACCOUNT, Switchboard
 from gateway.ledger.journal import Journal
+from gateway.sections import RoomSettings
 from gateway.testing import TelegramCommunicator, WebCommunicator, XmppCommunicator
 from gateway.testing.recording import RecordingServer
-from gateway.vocabulary.degrade import FORMAT
 from gateway.vocabulary.events import Author, Event, Facts
 from gateway.vocabulary.ids import key_parts, protocol_of
 
@@ -91,9 +90,7 @@ class House:
 
     def room(self, name: str, *members: str, access: str = "members", code: str = "") -> None:
         """Configure a room, before the start."""
-        settings = SimpleNamespace(
-            members=list(members), access=access, code=code, title="", format=FORMAT, history=50
-        )
+        settings = RoomSettings(members=members, access=access, code=code)  # type: ignore[arg-type]
         self.rooms = {**self.rooms, name: settings}
 
     async def stop(self) -> None:
