@@ -352,6 +352,12 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             message=event["id"],
         )
 
+    async def room_skipped(self, event: Event) -> None:
+        """Say how much of the room came too long ago to be shown here."""
+        count = event["count"]
+        messages = "1 earlier message was" if count == 1 else f"{count} earlier messages were"
+        await self.say(f"({messages} not shown)")
+
     # What it can do
 
     async def say(self, text: str, **parts: Any) -> str:

@@ -27,6 +27,7 @@ from gateway.delivery import process
 from gateway.delivery.far import claimed_by
 from gateway.delivery.hub import HubLayer
 from gateway.delivery.port import AccountPort
+from gateway.delivery.retention import Retention
 from gateway.delivery.server import ProtocolServer
 from gateway.delivery.status import State
 from gateway.delivery.switchboard import ROOM_ACCOUNT, Switchboard
@@ -221,6 +222,7 @@ class Gateway:
             board.leases.keep(),
             board.conversations.keep_sweeping(),
             control.run(),
+            Retention(self.journal, self.config.retention_days).keep_pruning(),
         ]
         if self.hub.far is not None:
             work.append(self.hub.far.run())

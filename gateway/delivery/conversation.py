@@ -17,7 +17,7 @@ from gateway.delivery.hand import conversation_in_hand
 from gateway.delivery.instance import Instance
 from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
 from gateway.vocabulary.errors import LedgerAway
-from gateway.vocabulary.ids import protocol_of
+from gateway.vocabulary.ids import protocol_of, room_name
 
 if TYPE_CHECKING:
     from gateway.delivery.conversations import Conversations
@@ -236,6 +236,8 @@ class Conversation:
         else:
             self._position = max(self._position, self._known.position)
             self._opening = "new" if self._known.fresh else "wake"
+            if self._known.skipped:
+                self.queue.append(_skipped(self._known))
 
     async def _live(self) -> None:
         """Run one instance to its end, and see to what it had in its hands."""
@@ -318,3 +320,10 @@ class Conversation:
             self.instance.close(reason)
             if self._deadline is not None:
                 self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
+
+
+def _skipped(known: Known) -> Item:
+    """The one event for all that came too long ago; handled, it moves the cursor past them."""
+    room, position = room_name(known.stream), known.position
+    event = {"type": "room.skipped", "key": f"{room}#{position}", "count": known.skipped}
+    return Item(LOG, position, event)

@@ -56,6 +56,8 @@ class Known:
     position: int = 0
     fresh: bool = False
     """Whether it has handled nothing yet; the first handled event brings a step of OPENING."""
+    skipped: int = 0
+    """Entries of the stream that came too long ago to be shown; ``position`` is after them."""
 
 
 class Record(Protocol):

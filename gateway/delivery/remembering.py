@@ -40,7 +40,20 @@ class LedgerRecord:
             account = account_of(conversation)
             self._journal.post(lambda rows: queries.keep_facts(rows, conversation, account, known))
         stream, position = cursor or ("", 0)
-        return Known(known, session, stream, position, fresh)
+        shown = await self._position_to_show(stream, position) if stream else position
+        return Known(known, session, stream, shown, fresh, skipped=shown - position)
+
+    async def _position_to_show(self, stream: str, position: int) -> int:
+        """Where a member that was away goes on, within what its room lets it catch up."""
+        room = self._switchboard.rooms.rooms.get(room_name(stream))
+        if room is None:
+            return position
+        since = time.time() - room.catch_up_seconds
+        return await self._journal.read(
+            lambda rows: queries.position_to_show(
+                rows, stream, position, room.catch_up_messages, since
+            )
+        )
 
     async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""

@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
 
+from gateway.ledger import queries
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.errors import LedgerAway
 
@@ -171,6 +172,7 @@ class Journal:
     def _run(self, batch: list[Pending[Any]]) -> None:
         with transaction.atomic(using=self.using):
             rows = Rows(connections[self.using])
+            queries.become_the_writer(rows)
             for pending in batch:
                 pending.result = pending.operation(rows)
         self.commits += 1

@@ -35,8 +35,10 @@ from gateway.ledger.queries.log import (
     keep_cursor,
     move_cursor,
     open_stream,
+    position_to_show,
 )
 from gateway.ledger.queries.outbox import Outgoing, outcome, part_sent, queue, queued, sent
+from gateway.ledger.queries.retention import prune_dead, prune_entries, prune_inbox, prune_outbox
 from gateway.ledger.queries.rooms import (
     enter_group,
     join,
@@ -51,11 +53,13 @@ from gateway.ledger.queries.rooms import (
     touch_rooms,
 )
 from gateway.ledger.queries.steps import keep_step, steps
+from gateway.ledger.queries.writer import become_the_writer
 
 __all__ = [
     "Outgoing",
     "Received",
     "append",
+    "become_the_writer",
     "change_session",
     "conversations_unhandled",
     "cursor",
@@ -86,6 +90,11 @@ __all__ = [
     "open_stream",
     "outcome",
     "part_sent",
+    "position_to_show",
+    "prune_dead",
+    "prune_entries",
+    "prune_inbox",
+    "prune_outbox",
     "queue",
     "queued",
     "received_from_row",

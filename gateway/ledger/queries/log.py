@@ -67,6 +67,20 @@ def entries(rows: Rows, stream: str, after: int, limit: int) -> list[tuple[int, 
     return [(int(seq), orjson.loads(event)) for seq, event in found]
 
 
+def position_to_show(rows: Rows, stream: str, position: int, messages: int, since: float) -> int:
+    """Where to go on reading after ``position``: at most ``messages`` back, none from before."""
+    head = rows.one("SELECT head FROM gateway_stream WHERE name = %s", stream)
+    old = rows.one(
+        "SELECT MAX(seq) FROM gateway_entry WHERE stream = %s AND seq > %s AND at < %s",
+        stream,
+        position,
+        since,
+    )
+    too_many = int(head[0]) - messages if head else 0
+    too_old = int(old[0] or 0) if old else 0
+    return max(position, too_many, too_old)
+
+
 def heads(rows: Rows, streams: Iterable[str]) -> dict[str, int]:
     """The heads of some streams."""
     names = list(streams)

@@ -1,0 +1,18 @@
+"""One writer at a time, over all processes."""
+
+from __future__ import annotations
+
+from gateway.ledger.rows import Rows
+
+WRITER = 0x67617466
+"""An advisory lock of PostgreSQL's, held by the transaction that writes the ledger."""
+
+
+def become_the_writer(rows: Rows) -> None:
+    """Wait until no other process writes; until the end of this transaction.
+
+    SQLite does so by itself. On PostgreSQL two batches that append to the same streams in another
+    order would deadlock, and a reader could see an entry before the one in front of it.
+    """
+    if rows.vendor == "postgresql":
+        rows.one("SELECT pg_advisory_xact_lock(%s)", WRITER)
