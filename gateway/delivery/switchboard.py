@@ -22,7 +22,7 @@ from gateway.delivery.conversations import Application, Conversations
 from gateway.delivery.hub import HubLayer
 from gateway.delivery.leases import Leases
 from gateway.delivery.log import Log
-from gateway.delivery.metrics import CONNECTED
+from gateway.delivery.metrics import AWAKE, CONNECTED, LEDGER_QUEUE, OUTBOX
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.port import AccountPort
 from gateway.delivery.presence import Presence
@@ -36,7 +36,7 @@ from gateway.ledger.journal import Journal
 from gateway.ledger.queries import Outgoing
 from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Author, Event, Facts
-from gateway.vocabulary.ids import account_of, key_parts, protocol_of
+from gateway.vocabulary.ids import OWN_ACCOUNT, account_of, key_parts, protocol_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Switchboard:
         journal: Journal,
         hub: HubLayer,
         *,
-        log_accounts: frozenset[str] = frozenset({"web:default"}),
+        log_accounts: frozenset[str] = frozenset({OWN_ACCOUNT}),
         name: str = "gateway",
         idle_seconds: float = 300.0,
         room_bots: bool = True,
@@ -124,10 +124,18 @@ class Switchboard:
         """Look into the ledger every ``LOOK_SECONDS``, for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self._measure()
             try:
                 await self.look()
             except LedgerAway as error:
                 logger.warning("the ledger cannot be read: %s", error)
+
+    def _measure(self) -> None:
+        """Set the gauges of what waits."""
+        AWAKE.set(len(self.conversations))
+        LEDGER_QUEUE.set(self.journal.depth)
+        for account, outbox in self.outboxes.items():
+            OUTBOX.labels(account).set(outbox.waiting)
 
     async def look(self) -> None:
         """Find what no ring announced."""

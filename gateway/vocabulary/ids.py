@@ -13,6 +13,9 @@ from typing import NamedTuple
 ROOM_NAME_LIMIT = 64
 """Characters of a room's name."""
 
+OWN_ACCOUNT = "web:default"
+"""Our own platform, where every room has a chat from the start."""
+
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -49,6 +52,11 @@ def account_of(conversation: str) -> str:
 def room_key(name: str) -> str:
     """The conversation that a room is."""
     return f"room:default:{name}"
+
+
+def own_key(name: str) -> str:
+    """The conversation that a room's chat on our own platform is."""
+    return f"{OWN_ACCOUNT}:{name}"
 
 
 def room_name(conversation: str) -> str:
