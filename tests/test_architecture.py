@@ -1,4 +1,4 @@
-"""Imports flow one way, files and functions stay small, and everything public says what it is for."""
+"""Imports flow one way, files and functions stay small, and what is public says what it is for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ LONGER_FILES = {
     "consumers/base.py": "one class, read from top to bottom: the life of a consumer",
     "gateway/delivery/rooms.py": "rooms, their access and what is told to them share their state",
     "gateway/delivery/switchboard.py": "the one place where everything is wired to everything",
-    "gateway/ledger/queries.py": "a list of statements, each on its own",
     "gateway/testing/botapi/world.py": "what the simulated Bot API remembers, in one place",
     "protocols/telegram/translate.py": "both directions of one pure translation",
     "protocols/xmpp/server.py": "the state machine of one session",
@@ -58,7 +57,7 @@ LONGER_FILES = {
 }
 """Files over the limit, and why each is one file."""
 
-STATEMENT_LINES = 40
+FUNCTION_LINES = 40
 CATCH_ALL = re.compile(r"utils?|helpers?|managers?|misc|common")
 
 
@@ -219,7 +218,13 @@ def strings(path: str) -> list[ast.Constant]:
     ]
 
 
-@pytest.mark.parametrize("path", CORE)
+NAMING = {
+    "gateway/delivery/instance.py": "the prefixes that the channel layer may not forge",
+}
+"""Files that name platforms, and what for."""
+
+
+@pytest.mark.parametrize("path", [path for path in CORE if path not in NAMING])
 def test_the_core_names_no_platform(path: str) -> None:
     named = [node for node in strings(path) if re.search(r"telegram|xmpp|jabber", node.value)]
     assert not [f"{path}:{node.lineno}: {node.value!r}" for node in named]
@@ -228,8 +233,7 @@ def test_the_core_names_no_platform(path: str) -> None:
 @pytest.mark.parametrize("path", CORE)
 def test_the_core_writes_keys_of_its_own_platform_in_one_place(path: str) -> None:
     named = [node for node in strings(path) if node.value.startswith("web:")]
-    if path != "gateway/vocabulary/ids.py":
-        assert not [f"{path}:{node.lineno}: {node.value!r}" for node in named]
+    assert not named or path == "gateway/vocabulary/ids.py"
 
 
 # Size and names
@@ -246,6 +250,7 @@ def test_a_file_is_small_or_says_why_not(path: str) -> None:
 
 @pytest.mark.parametrize("path", LONGER_FILES)
 def test_an_exception_for_a_long_file_is_needed(path: str) -> None:
+    assert path in MODULES
     assert lines_of(path) > LINES
 
 
@@ -253,7 +258,7 @@ def test_an_exception_for_a_long_file_is_needed(path: str) -> None:
 def test_a_function_is_short(path: str) -> None:
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < STATEMENT_LINES, node.name
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION_LINES, node.name
 
 
 @pytest.mark.parametrize("path", MODULES)
@@ -282,12 +287,17 @@ def _undocumented_in(holder: ast.Module | ast.ClassDef, name: str) -> Iterator[s
     for node in holder.body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if node.name.startswith("_"):
+        if node.name.startswith("_") or _is_setter(node):
             continue
         if not ast.get_docstring(node):
             yield f"{name}.{node.name}"
         if isinstance(node, ast.ClassDef):
             yield from _undocumented_in(node, f"{name}.{node.name}")
+
+
+def _is_setter(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is the second half of a property, which has its words at the first."""
+    return any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
 
 
 @pytest.mark.parametrize("path", MODULES)

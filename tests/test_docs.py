@@ -29,8 +29,11 @@ from gateway.vocabulary import events
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 SPECS = ("telegram", "xmpp", "web", "room")
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "protocols" / "README.md"]) + [
-    *sorted(DOCS.rglob("*.md"))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "protocols" / "README.md",
+    *sorted(DOCS.rglob("*.md")),
 ]
 
 # Specifications
@@ -48,10 +51,11 @@ RECEIVED = {
     "Sent": events.Sent,
     "Failed": events.Failed,
     "Disconnect": events.Disconnect,
+    "Skipped": events.Skipped,
     "Update": events.Update,
     "Stanza": events.Stanza,
 }
-OF_ONE_PLATFORM = ("Update", "Stanza")
+OF_ONE_PLATFORM = ("Skipped", "Update", "Stanza")
 SENT = {
     "Message": events.SendMessage,
     "Typing": events.SendTyping,
@@ -218,7 +222,7 @@ def _of_xmpp() -> Iterator[tuple[Any, Any]]:
         "<event xmlns='urn:example:event'/>",
     ):
         stanza = fromstring(
-            f"<message xmlns='jabber:client' from='ada@example.org/x' type='chat'>{inside}</message>"
+            f"<message xmlns='jabber:client' from='ada@example.org/x'>{inside}</message>"
         )
         arrival = arrival_from_stanza(stanza, Identity("default", "b@example.org", "b"), None, 1.0)
         assert arrival is not None

@@ -154,6 +154,12 @@ class Disconnect(Received):
     reason: Literal["idle", "shutdown"]
 
 
+class Skipped(Received):
+    """``skipped``: what a room said too long ago to be shown to a member that was away."""
+
+    count: int
+
+
 class Update(Received):
     """``update``: what Telegram told and no common kind can say."""
 
