@@ -1,0 +1,154 @@
+"""How long the ledger takes to say that something is on disk, at a steady rate.
+
+    python benchmarks/ledger.py [--seconds 4]
+
+Operations as an arrival makes them (one row of the inbox, about 400 bytes) are queued to the
+writer thread 100 and 2,000 times a second; latency is from ``Journal.write`` to the continuation
+of whoever awaited it. "Loop busy" keeps the loop busy for that share of its time, as translating
+and sending would: the writer needs the interpreter's lock again after each statement, and a busy
+loop gives it away between callbacks or every ``sys.getswitchinterval()`` seconds. The table has
+two such intervals. Beside it: the time of one sync of the disk. About a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from measure import ROOT, percentile, print_machine, print_table
+
+sys.path.insert(0, str(ROOT))
+
+EVENT = {"type": "telegram.message", "text": "x" * 200, "author": {"id": "telegram:1"}, "at": 0.0}
+STEP = 0.001
+"""Seconds between two batches of operations."""
+
+BUSY_STEP = 0.02
+"""Seconds of which the loop is busy for a part: longer than what the loop's timers can tell."""
+
+RATES = (100, 2_000)
+BUSY = (0.0, 0.7)
+INTERVALS = (0.005, 0.001)
+
+
+def prepare(directory: Path) -> None:
+    from django.core.management import call_command
+
+    from gateway import settings
+    from gateway.config import load
+
+    settings.configure(load(environment={}, directory=directory))
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+async def steady(rate: int, busy: float, seconds: float) -> tuple[str, ...]:
+    """Latencies, CPU time and commits at one rate."""
+    from gateway.ledger import queries
+    from gateway.ledger.journal import Journal
+
+    journal = Journal()
+    journal.start()
+    latencies: list[float] = []
+    wanted = int(rate * seconds)
+    work = asyncio.create_task(keep_busy(busy)) if busy else None
+
+    async def write(number: int) -> None:
+        began = time.perf_counter()
+        await journal.write(
+            partial(
+                queries.record,
+                identity="1",
+                delivery=None,
+                conversation=f"telegram:default:{number % 200}",
+                event=EVENT,
+                at=0.0,
+            )
+        )
+        latencies.append(1000 * (time.perf_counter() - began))
+
+    before, began = time.process_time(), time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        done = 0
+        while done < wanted:
+            due = min(wanted, int((time.perf_counter() - began) * rate) + 1)
+            for number in range(done, due):
+                group.create_task(write(number))
+            done = due
+            await asyncio.sleep(STEP)
+    took, cpu = time.perf_counter() - began, time.process_time() - before
+    if work is not None:
+        work.cancel()
+    commits = journal.commits
+    await journal.stop()
+    return (
+        f"{wanted / took:.0f}",
+        f"{percentile(latencies, 50):.1f}",
+        f"{percentile(latencies, 99):.1f}",
+        f"{commits / took:.0f}",
+        "-" if busy else f"{1e6 * cpu / wanted:.0f}",
+    )
+
+
+async def keep_busy(share: float) -> None:
+    """Work for a share of each step, 0.5 ms at a time, as many small callbacks would."""
+    while True:
+        until = time.perf_counter() + BUSY_STEP * share
+        while time.perf_counter() < until:
+            spin = time.perf_counter() + 0.0005
+            while time.perf_counter() < spin:
+                pass
+            await asyncio.sleep(0)
+        await asyncio.sleep(BUSY_STEP * (1 - share))
+
+
+def sync_milliseconds(directory: str | None) -> float:
+    """How long the disk takes to keep 4 KiB, half of the time."""
+    times = []
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        for _ in range(50):
+            file.write(bytes(4096))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(1000 * (time.perf_counter() - began))
+    return statistics.median(times)
+
+
+async def compare(seconds: float) -> None:
+    rows: list[Any] = []
+    kept = sys.getswitchinterval()
+    for rate in RATES:
+        for busy in BUSY:
+            for interval in INTERVALS:
+                sys.setswitchinterval(interval)
+                found = await steady(rate, busy, seconds)
+                rows.append((f"{rate}/s", f"{busy:.0%}", f"{1000 * interval:.0f} ms", *found))
+    sys.setswitchinterval(kept)
+    head = ("rate", "loop busy", "interval", "done/s", "p50 ms", "p99 ms", "commits/s", "CPU us")
+    print_table(head, rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
+    options = parser.parse_args()
+    print_machine()
+    print(f"one sync of the disk: {sync_milliseconds(options.directory):.2f} ms\n")
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        prepare(Path(directory))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(compare(options.seconds))
+
+
+if __name__ == "__main__":
+    main()
