@@ -39,6 +39,9 @@ RINGS = "rings"
 GROUP_CAPACITY = 1_000
 """Group messages that may wait for one member; more are dropped and counted."""
 
+SWEEP = 1_000
+"""Channels in memory before those that nobody reads are looked for."""
+
 COMPLAINT_SECONDS = 60.0
 
 ABANDONED_SECONDS = 3600.0
@@ -73,7 +76,8 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         channel_capacity: dict[Any, int] | None = None,
         **_: Any,
     ) -> None:
-        super().__init__(expiry=expiry, capacity=capacity, channel_capacity=channel_capacity)
+        super().__init__(expiry=expiry, capacity=capacity)
+        self.channel_capacity = self.compile_capacities(channel_capacity or {})
         self.process = uuid4().hex[:12]
         self.dropped = 0
         self.conversations: Conversations | None = None
@@ -86,6 +90,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         self.ringing: Callable[[dict[str, Any]], None] | None = None
         """Hears the rings of other processes."""
         self._mailboxes: dict[str, Mailbox] = {}
+        self._sweep_at = SWEEP
         self._groups: dict[str, dict[str, None]] = {}
         self._long_keys: dict[str, str] = {}
         self._numbers = itertools.count(1)
@@ -130,8 +135,15 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
     def _mailbox(self, channel: str) -> Mailbox:
         mailbox = self._mailboxes.get(channel)
         if mailbox is None:
+            if len(self._mailboxes) >= self._sweep_at:
+                self._sweep()
             mailbox = self._mailboxes[channel] = Mailbox()
         return mailbox
+
+    def _sweep(self) -> None:
+        """Forget channels whose messages expired unread; paid for by those that were made."""
+        self._mailboxes = {name: box for name, box in self._mailboxes.items() if not box.idle}
+        self._sweep_at = max(SWEEP, 2 * len(self._mailboxes))
 
     async def receive(self, channel: str) -> Message:
         """The next message of a channel."""

@@ -29,6 +29,7 @@ class Mailbox:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nobody does."""
+        self._expire()
         return not self._messages and not self._receivers
 
     def put(self, message: Message, capacity: int, expiry: float = float("inf")) -> None:
