@@ -1,0 +1,170 @@
+"""The one writer: many operations in few commits, a bad one alone, patience with a lock."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import IntegrityError, connections
+
+from gateway.vocabulary.errors import LedgerAway
+
+if TYPE_CHECKING:
+    from gateway.ledger.journal import Journal
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[str]:
+    """The alias of a database with one table, whose locks are waited for shortly."""
+    alias = f"journal-{tmp_path.name}"
+    default = connections.databases["default"]
+    connections.databases[alias] = {
+        **default,
+        "NAME": str(tmp_path / "journal.sqlite3"),
+        "OPTIONS": {**default["OPTIONS"], "timeout": 0.01},
+    }
+    with connections[alias].cursor() as cursor:
+        cursor.execute("CREATE TABLE word (word TEXT PRIMARY KEY)")
+    yield alias
+    connections[alias].close()
+    del connections[alias]
+    del connections.databases[alias]
+
+
+@pytest.fixture
+async def journal(database: str) -> AsyncIterator[Journal]:
+    from gateway.ledger.journal import Journal
+
+    journal = Journal(database, patience=0.3)
+    journal.start()
+    yield journal
+    await journal.stop()
+
+
+def write(word: str) -> Any:
+    return lambda rows: rows.run("INSERT INTO word VALUES (%s)", word)
+
+
+async def words(journal: Journal) -> list[str]:
+    found = await journal.read(lambda rows: rows.all("SELECT word FROM word ORDER BY rowid"))
+    return [row[0] for row in found]
+
+
+@pytest.fixture
+def lock(database: str) -> Iterator[sqlite3.Connection]:
+    """Somebody else who is writing."""
+    other = sqlite3.connect(connections.databases[database]["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    if other.in_transaction:
+        other.execute("ROLLBACK")
+    other.close()
+
+
+async def test_what_was_written_is_read(journal: Journal) -> None:
+    await journal.write(write("one"))
+    assert await words(journal) == ["one"]
+
+
+async def test_the_result_of_an_operation_comes_back(journal: Journal) -> None:
+    assert await journal.write(write("one")) == 1
+
+
+async def test_order_is_kept(journal: Journal) -> None:
+    expected = [str(number) for number in range(300)]
+    await asyncio.gather(*(journal.write(write(word)) for word in expected))
+    assert await words(journal) == expected
+
+
+async def test_many_operations_share_few_commits(journal: Journal) -> None:
+    await asyncio.gather(*(journal.write(write(str(number))) for number in range(400)))
+    assert journal.operations == 400
+    assert journal.commits < 100
+
+
+async def test_a_bad_operation_fails_alone(journal: Journal) -> None:
+    texts = [str(number) for number in range(50)]
+    futures = [journal.write(write(text)) for text in [*texts, "7", "last"]]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    assert [type(result) for result in results if result != 1] == [IntegrityError]
+    assert await words(journal) == [*texts, "last"]
+
+
+async def test_an_error_in_an_operation_is_its_callers(journal: Journal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await journal.write(lambda rows: 1 // 0)
+
+
+async def test_nothing_of_a_bad_operation_stays(journal: Journal) -> None:
+    def half(rows: Any) -> None:
+        write("half")(rows)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await journal.write(half)
+    assert await words(journal) == []
+
+
+async def test_a_read_in_order_sees_what_was_posted_before(journal: Journal) -> None:
+    for number in range(100):
+        journal.post(write(str(number)))
+    count = await journal.read_in_order(lambda rows: rows.one("SELECT COUNT(*) FROM word"))
+    assert count == (100,)
+
+
+async def test_a_lock_that_ends_in_time_fails_nothing(
+    journal: Journal, lock: sqlite3.Connection
+) -> None:
+    writing = journal.write(write("one"))
+    await asyncio.to_thread(wait_until_away, journal)
+    lock.execute("ROLLBACK")
+    assert await writing == 1
+
+
+def wait_until_away(journal: Journal) -> None:
+    for _ in range(1_000):
+        if journal.away:
+            return
+        time.sleep(0.001)
+    raise TimeoutError
+
+
+async def test_a_lock_that_lasts_is_a_ledger_away(
+    journal: Journal, lock: sqlite3.Connection
+) -> None:
+    with pytest.raises(LedgerAway):
+        await asyncio.wait_for(journal.write(write("one")), 5)
+
+
+async def test_after_a_lock_all_is_well_again(journal: Journal, lock: sqlite3.Connection) -> None:
+    with pytest.raises(LedgerAway):
+        await journal.write(write("one"))
+    lock.execute("ROLLBACK")
+    await journal.write(write("two"))
+    assert (await words(journal), journal.away) == (["two"], "")
+
+
+async def test_a_stopped_journal_takes_nothing(database: str) -> None:
+    from gateway.ledger.journal import Journal
+
+    journal = Journal(database)
+    journal.start()
+    await journal.stop()
+    with pytest.raises(LedgerAway):
+        await journal.write(write("late"))
+
+
+async def test_what_waits_is_committed_before_the_end(database: str) -> None:
+    from gateway.ledger.journal import Journal
+
+    journal = Journal(database)
+    journal.start()
+    for number in range(200):
+        journal.post(write(str(number)))
+    await journal.stop()
+    assert len(await words(journal)) == 200
