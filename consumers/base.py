@@ -335,7 +335,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """The instance begins: ``new``, ``wake`` or ``retry``; not called in a room."""
 
     async def disconnect(self, reason: str) -> None:
-        """The instance ends: ``idle``, ``shutdown``, ``left`` or ``blocked``."""
+        """The instance ends: ``idle`` or ``shutdown``."""
 
     async def relay(self, event: Event) -> Event | None:
         """What of a message of this conversation its room is told; None keeps it out."""

@@ -8,7 +8,7 @@ from consumers.bot import Bot, command
 
 
 class Lobby(Bot):
-    """Greet, echo and roll dice, so that a first message gets a first answer."""
+    """Greet, echo and take orders, so that a first message gets a first answer."""
 
     @command
     async def hello(self, event: dict[str, Any]) -> str:
