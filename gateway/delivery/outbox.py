@@ -15,12 +15,13 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
-from gateway.delivery.pace import Pace
+from gateway.delivery.pace import Held, Pace
 from gateway.delivery.server import ProtocolServer
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal, Operation
@@ -47,6 +48,9 @@ PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds between two tries of what did not reach the network: doubled each time, with jitter."""
 
+BROADCASTER = "gateway:broadcast"
+"""The author of what is said to many at once: it goes out when nobody waits for an answer."""
+
 
 class Outbox:
     """The lines of one account that is at home here."""
@@ -60,6 +64,7 @@ class Outbox:
         self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None
         self.sent: Callable[[Outgoing, str | None], None] = lambda *_: None
         self.moved: Callable[[str, str], Any] | None = None
+        self.at_home: Callable[[], bool] = lambda: True
         self.pace = Pace(server.limits, time.monotonic)
         self.unknown = 0
         self._out = EVENTS_OUT.labels(account)
@@ -69,11 +74,18 @@ class Outbox:
         self._held: set[int] = set()
         self._behind = False
         self._room = asyncio.Semaphore(server.limits.at_once)
+        # Broadcasts that a slow network holds up may not take every place.
+        self._broadcast_room = asyncio.Semaphore(max(1, server.limits.at_once // 2))
 
     @property
     def waiting(self) -> int:
         """Rows in memory."""
         return len(self._held)
+
+    @property
+    def held(self) -> Held:
+        """What the network asked to wait for."""
+        return self.pace.held
 
     def offer(self, row: Outgoing) -> None:
         """Take a row that was just committed; what does not fit is fetched later."""
@@ -198,10 +210,13 @@ class Outbox:
         """Put one part on the wire, as often as it takes to know its fate."""
         pause = PAUSE
         group = facts["chat"]["kind"] != "private"
+        broadcast = partial(self._yields, row.conversation)
         while True:
-            await self.pace.turn(row.conversation, group=group)
+            await self.pace.turn(row.conversation, group=group, yields=broadcast)
+            if not self.at_home():
+                raise asyncio.CancelledError  # another process sends the rest of the line
             try:
-                async with self._room:
+                async with self._place(broadcast()):
                     return await self.server.deliver(row.conversation, facts, part)
             except Delayed as delayed:
                 self.pace.hold(delayed.seconds, None if delayed.whole_account else row.conversation)
@@ -225,6 +240,16 @@ class Outbox:
                 logger.exception("conversation=%s cannot be delivered to", row.conversation)
                 raise Refused("internal", f"{type(error).__name__}: {error}") from error
 
+    def _yields(self, conversation: str) -> bool:
+        """Whether a line holds broadcasts only; an answer behind one hurries it along."""
+        return all(is_broadcast(row.event) for row in self._lines[conversation])
+
+    @asynccontextmanager
+    async def _place(self, broadcast: bool) -> AsyncIterator[None]:
+        """One of the deliveries that run at once."""
+        async with self._broadcast_room if broadcast else nullcontext(), self._room:
+            yield
+
     async def _move(self, row: Outgoing, new: str) -> None:
         if self.moved is not None:
             await self.moved(row.conversation, new)
@@ -241,3 +266,9 @@ class Outbox:
         if native is None and "#" in reference:
             return event | {"reply_to": None}
         return event | {"reply_to": native or reference}
+
+
+def is_broadcast(event: Event) -> bool:
+    """Whether an event was said to many at once."""
+    author: Mapping[str, Any] = event.get("author") or {}
+    return author.get("id") == BROADCASTER

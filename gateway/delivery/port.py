@@ -74,7 +74,14 @@ class AccountPort:
             await self.accept([arrival])
 
     def _record(self, rows: Rows, arrivals: Sequence[Arrival], at: float) -> list[Recorded | None]:
+        self._check_lease(rows)
         return [self._record_one(rows, arrival, at) for arrival in arrivals]
+
+    def _check_lease(self, rows: Rows) -> None:
+        """A former holder that woke up late writes nothing; the web is everybody's to record."""
+        holder = self._switchboard.leases.holder
+        if not self._keeps_log and not queries.holds_lease(rows, self.account, holder):
+            raise LedgerAway(f"{self.account} is at home in another process now")
 
     def _record_one(self, rows: Rows, arrival: Arrival, at: float) -> Recorded | None:
         event, conversation = arrival.event, arrival.conversation

@@ -195,6 +195,7 @@ class Switchboard:
         outbox.failed = self._failed
         outbox.sent = self._sent
         outbox.moved = self.move
+        outbox.at_home = partial(self.leases.holds, account)
         self.outboxes[account] = outbox
 
     def port(self, account: str) -> AccountPort:

@@ -25,7 +25,14 @@ from gateway.ledger.queries.inbox import (
     unhandled,
     wait,
 )
-from gateway.ledger.queries.leases import drop_lease, keep_note, lease, note, take_lease
+from gateway.ledger.queries.leases import (
+    drop_lease,
+    holds_lease,
+    keep_note,
+    lease,
+    note,
+    take_lease,
+)
 from gateway.ledger.queries.log import (
     append,
     cursor,
@@ -71,6 +78,7 @@ __all__ = [
     "facts_and_session",
     "groups_and_members",
     "heads",
+    "holds_lease",
     "join",
     "keep_copy",
     "keep_cursor",

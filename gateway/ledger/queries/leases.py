@@ -27,6 +27,14 @@ def lease(rows: Rows, name: str) -> Row | None:
     return rows.one("SELECT holder, host, pid, until FROM gateway_lease WHERE name = %s", name)
 
 
+def holds_lease(rows: Rows, name: str, holder: str) -> bool:
+    """Whether a lease is this holder's still."""
+    return (
+        rows.one("SELECT 1 FROM gateway_lease WHERE name = %s AND holder = %s", name, holder)
+        is not None
+    )
+
+
 def take_lease(
     rows: Rows, name: str, holder: str, host: str, pid: int, until: float, former: str | None
 ) -> bool:
