@@ -35,6 +35,7 @@ from gateway.vocabulary.ids import (
     own_key,
     room_key,
 )
+from gateway.vocabulary.text import clean
 
 logger = logging.getLogger(__name__)
 
@@ -387,7 +388,13 @@ class Rooms:
         name = self._groups.get(group)
         if name is None:
             raise RoomError(f"There is no room for the group {group!r}; create one first.")
-        await self.tell(name, message)
+        author, text = message.get("author"), message.get("text")
+        if not isinstance(author, dict) or not {"id", "name"} <= set(author):
+            raise ValueError("a message to a room needs an author with an id and a name")
+        if not isinstance(text, str):
+            raise ValueError("a message to a room needs a text")
+        whole = {"handle": None, "kind": "bot", "private": None} | author
+        await self.tell(name, message | {"text": clean(text), "author": whole})
 
     async def tell(self, name: str, message: Event) -> str:
         """Append a message to a room's log, once for its ``ref``; its id in the room.
