@@ -29,10 +29,16 @@ class Bucket:
         """A bucket that nothing was taken from."""
         return cls(rate, rate.burst or rate.count, now)
 
-    def wait(self, now: float) -> float:
-        """Seconds until one may be taken."""
+    @property
+    def size(self) -> float:
+        """How many may be taken at once from a full one."""
+        return self.rate.burst or self.rate.count
+
+    def wait(self, now: float, left: float = 0.0) -> float:
+        """Seconds until one may be taken with ``left`` others left in it, as far as it holds."""
         self._fill(now)
-        return max(0.0, (1 - self.tokens) * self.rate.seconds / self.rate.count)
+        wanted = min(1 + left, max(1.0, self.size))
+        return max(0.0, (wanted - self.tokens) * self.rate.seconds / self.rate.count)
 
     def take(self, now: float) -> None:
         """Take one."""
@@ -41,8 +47,20 @@ class Bucket:
 
     def _fill(self, now: float) -> None:
         gained = max(0.0, now - self.at) * self.rate.count / self.rate.seconds
-        self.tokens = min(self.rate.burst or self.rate.count, self.tokens + gained)
+        self.tokens = min(self.size, self.tokens + gained)
         self.at = max(self.at, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a network asked to wait for, in seconds from now; 0 is nothing."""
+
+    account: float
+    """For the whole account."""
+    chats: int
+    """How many chats it named."""
+    longest: float
+    """The longest wait of one of them."""
 
 
 class Pace:
@@ -65,10 +83,23 @@ class Pace:
         else:
             self._chats_until[conversation] = until
 
-    def wait(self, conversation: str, *, group: bool) -> float:
-        """Seconds until the conversation may be sent to."""
+    @property
+    def held(self) -> Held:
+        """What the network asked for by name, as far as it is not over."""
         now = self._clock()
-        waits = [bucket.wait(now) for bucket in self._buckets(conversation, group)]
+        chats = [until - now for until in self._chats_until.values() if until > now]
+        return Held(max(0.0, self.until - now), len(chats), max(chats, default=0.0))
+
+    def wait(self, conversation: str, *, group: bool, yields: bool = False) -> float:
+        """Seconds until the conversation may be sent to.
+
+        What ``yields`` leaves half of the account's bucket to what does not: it goes only when
+        nobody else waits for the account, and who comes next need not wait behind it.
+        """
+        now = self._clock()
+        waits = [bucket.wait(now) for bucket in self._own(conversation, group)]
+        if self._account is not None:
+            waits.append(self._account.wait(now, self._account.size / 2 if yields else 0.0))
         held = max(self.until, self._chats_until.get(conversation, 0.0)) - now
         if held <= 0:
             self._chats_until.pop(conversation, None)
@@ -77,10 +108,12 @@ class Pace:
     def take(self, conversation: str, *, group: bool) -> None:
         """One was sent."""
         now = self._clock()
-        for bucket in self._buckets(conversation, group):
+        for bucket in self._own(conversation, group):
             bucket.take(now)
+        if self._account is not None:
+            self._account.take(now)
 
-    def _buckets(self, conversation: str, group: bool) -> list[Bucket]:
+    def _own(self, conversation: str, group: bool) -> list[Bucket]:
         rates = [self.limits.chat, self.limits.group if group else None]
         wanted = [rate for rate in rates if rate is not None]
         own: list[Bucket] = []
@@ -92,10 +125,12 @@ class Pace:
             self._chats.move_to_end(conversation)
             if len(self._chats) > CHATS:
                 self._chats.popitem(last=False)
-        return [*own, self._account] if self._account else own
+        return own
 
-    async def turn(self, conversation: str, *, group: bool) -> None:
+    async def turn(
+        self, conversation: str, *, group: bool, yields: Callable[[], bool] = lambda: False
+    ) -> None:
         """Wait until the conversation may be sent to, and take its place."""
-        while (seconds := self.wait(conversation, group=group)) > 0:  # noqa: ASYNC110
+        while (seconds := self.wait(conversation, group=group, yields=yields())) > 0:  # noqa: ASYNC110
             await asyncio.sleep(seconds)
         self.take(conversation, group=group)
