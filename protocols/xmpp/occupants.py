@@ -61,6 +61,8 @@ class Room:
     nick: str
     title: str = ""
     joined: bool = False
+    archived: bool | None = None
+    """Whether it keeps an archive (XEP-0313); None: not known yet."""
     occupants: dict[str, Occupant] = field(default_factory=dict)
     heard_at: float | None = None
     """When we were last in the room and heard something, or came in."""

@@ -15,6 +15,7 @@ from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.jid import JID
 
 from protocols.xmpp.occupants import Change, Occupant, Room, removal_from_presence, statuses
+from protocols.xmpp.past import MAM
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.text import attribute_from_text, body_from_text
 from protocols.xmpp.translate import ERROR, STANZA_ERRORS, bare
@@ -70,6 +71,12 @@ class Watcher(Protocol):
 
     def people_changed(self, room: Room) -> None:
         """Somebody came or went."""
+
+    def joining(self, room: Room) -> None:
+        """We are about to enter: what was said meanwhile comes before what is said then."""
+
+    async def catch_up(self, room: Room) -> None:
+        """We are in, and it is known whether there is an archive: read what we missed, if any."""
 
 
 @dataclass(slots=True)
@@ -224,6 +231,9 @@ class Rooms:
     async def _keep(self, member: Membership, stream: Stream) -> None:
         while True:
             await self._come_in(member, stream)
+            if member.room.archived is None:
+                await self._look(member.room, stream)
+            await self._watcher.catch_up(member.room)
             try:
                 async with asyncio.timeout(PING_EVERY * random.uniform(0.8, 1.2)):
                     await member.removed.wait()
@@ -245,13 +255,14 @@ class Rooms:
                 logger.warning("not let in room=%s reason=%s", member.room.jid, refusal)
                 self._watcher.rooms_changed()
             else:
-                await self._name(member.room, stream)
+                await self._look(member.room, stream)
 
     async def _join(self, member: Membership, stream: Stream) -> None:
         for number in range(NICKS):
             member.room.leave()
             member.room.nick = self._nick + "_" * number
             member.answer = asyncio.get_running_loop().create_future()
+            self._watcher.joining(member.room)
             stream.say(join_stanza(member.room, member.password, time.monotonic()))
             try:
                 async with asyncio.timeout(JOIN_SECONDS):
@@ -281,13 +292,18 @@ class Rooms:
             )
         return True
 
-    async def _name(self, room: Room, stream: Stream) -> None:
+    async def _look(self, room: Room, stream: Stream) -> None:
+        """Ask the room for its title, and whether it keeps an archive."""
         try:
             found = await stream.plugin["xep_0030"].get_info(
                 jid=room.jid, timeout=PING_SECONDS, cached=False
             )
-        except XMPPError:
+        except IqTimeout:
             return
+        except XMPPError:
+            room.archived = False
+            return
+        room.archived = MAM in found["disco_info"]["features"]
         for category, _, _, name in found["disco_info"]["identities"]:
             if category == "conference" and name:
                 room.title = name
@@ -296,12 +312,12 @@ class Rooms:
 def join_stanza(room: Room, password: str | None, now: float) -> str:
     """Ask to come in, without what was said before we were ever there.
 
-    Coming back, we ask for what was said since: a server may put us out for a moment (Prosody
-    does when a write fails at the moment of a cut), and not every room has an archive.
+    Coming back to a room without an archive, we ask for what was said since: a server may put
+    us out for a moment (Prosody does when a write fails at the moment of a cut).
     """
     to = attribute_from_text(f"{room.jid}/{room.nick}")
     since = "maxstanzas='0'"
-    if room.heard_at is not None:
+    if room.heard_at is not None and not room.archived:
         since = f"seconds='{min(int(now - room.heard_at), LONGEST_GAP) + OVERLAP}'"
     secret = f"<password>{body_from_text(password)}</password>" if password else ""
     return (

@@ -21,7 +21,7 @@ from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import IqTimeout, XMPPError
 
-from gateway.delivery.server import Limits, Port, ProtocolServer
+from gateway.delivery.server import Arrival, Limits, Port, ProtocolServer
 from gateway.delivery.status import State
 from gateway.vocabulary.errors import (
     CredentialsRefused,
@@ -33,8 +33,11 @@ from gateway.vocabulary.errors import (
 )
 from gateway.vocabulary.events import Event, Facts, kind_of
 from protocols.xmpp.acknowledgement import Session
+from protocols.xmpp.archive import Reader
+from protocols.xmpp.catchup import CatchUp
 from protocols.xmpp.intake import Intake, Unreadable
 from protocols.xmpp.occupants import Change, Occupant, Room
+from protocols.xmpp.past import MAM, Result, from_room, room_as_of, said_by_us
 from protocols.xmpp.proofs import Proof, Proofs
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Settings
@@ -44,6 +47,7 @@ from protocols.xmpp.translate import (
     BODY,
     DELAY,
     Identity,
+    archive_of_stanza,
     arrival_from_stanza,
     author_from_occupant,
     bare,
@@ -78,6 +82,8 @@ SUBSCRIPTIONS_PER_HOUR = 100
 """Requests to see our presence that are granted."""
 DRAIN_SECONDS = 0.5
 DISCO_SECONDS = 10
+READ_AGAIN = 60.0
+"""Seconds before an archive that could not be read is asked once more."""
 PEOPLE_SECONDS = 0.2
 """How long changes of who is in a room are gathered."""
 
@@ -100,6 +106,9 @@ class Server(ProtocolServer):
         self._rooms = Rooms(settings.room_nick, self)
         self._proofs = Proofs()
         self._intake = Intake(port, self._on_written)
+        self._catchup = CatchUp(port, self._intake, self)
+        self._reader: Reader | None = None
+        self._archived: bool | None = None
         self._stream: Stream | None = None
         self._session: Session | None = None
         self._trust: ssl.SSLContext | None = None
@@ -125,16 +134,19 @@ class Server(ProtocolServer):
         """Keep a session until cancelled or closed; raises ``CredentialsRefused``."""
         self._closing = False
         await self._recall_rooms()
-        writer = asyncio.create_task(self._intake.run())
-        connections = asyncio.create_task(self._keep_connected())
+        # The connection ends first: what has arrived is still written while it says goodbye.
+        tasks = [
+            asyncio.create_task(self._keep_connected()),
+            asyncio.create_task(self._intake.run()),
+            asyncio.create_task(self._catchup.run()),
+        ]
         try:
-            await asyncio.wait((writer, connections), return_when=asyncio.FIRST_COMPLETED)
-            for task in (writer, connections):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
                 if task.done():
                     task.result()
         finally:
-            # The connection first: what has arrived is still written while it says goodbye.
-            for task in (connections, writer):
+            for task in tasks:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             self._end()
@@ -176,6 +188,7 @@ class Server(ProtocolServer):
     async def _connect_once(self) -> GatewayError:
         """One connection, from login to its end; returns why it ended."""
         stream = self._stream = self._new_stream(self.settings.resource, self._session)
+        self._reader = Reader(stream, self._us.jid)
         try:
             await stream.login()
             return await self._serve(stream)
@@ -209,7 +222,10 @@ class Server(ProtocolServer):
             stream.encryption,
             stream.was_resumed,
         )
-        watch = [asyncio.create_task(self._watch_link(stream))]
+        watch = [
+            asyncio.create_task(self._watch_link(stream)),
+            asyncio.create_task(self._keep_up(stream)),
+        ]
         if not stream.was_resumed:
             watch.append(asyncio.create_task(self._look_round(stream)))
         try:
@@ -220,11 +236,42 @@ class Server(ProtocolServer):
             await asyncio.gather(*watch, return_exceptions=True)
 
     def _begin(self, stream: Stream) -> None:
-        """A new session: what was said in the old one and not confirmed is nobody's now."""
+        """A new session: what was not confirmed in the old one only the archives can tell."""
         if self._session is not None:
             self._session.departures.abandon(None)
-        self._proofs.abandon()
+        self._proofs.lose()
+        self._archived = None
+        self._catchup.close(self._us.jid)
         stream.say("<presence/>")
+
+    async def _keep_up(self, stream: Stream) -> None:
+        """Read the account's archive, if anything in it may be new; again if it failed."""
+        while self._catchup.behind(self._us.jid):
+            if self._archived is None:
+                self._archived = await self._has_archive(stream)
+            await self._read_archive(self._us.jid, self._archived)
+            await asyncio.sleep(READ_AGAIN)
+
+    async def _has_archive(self, stream: Stream) -> bool | None:
+        try:
+            found = await stream.plugin["xep_0030"].get_info(
+                jid=self._us.jid, timeout=DISCO_SECONDS, cached=False
+            )
+        except IqTimeout:
+            return None
+        except XMPPError:
+            return False
+        return MAM in found["disco_info"]["features"]
+
+    async def _read_archive(self, jid: str, archived: bool | None) -> None:
+        """Catch up with one archive, where there is one (None: nobody knows)."""
+        if not self._catchup.behind(jid) or self._reader is None:
+            return
+        if archived is False:
+            self._catchup.without(jid)
+        else:
+            await self._catchup.read(jid, self._reader)
+        self.rooms_changed()
 
     async def _watch_link(self, stream: Stream) -> None:
         """Notice a connection that is dead and does not say so (XEP-0199)."""
@@ -254,6 +301,7 @@ class Server(ProtocolServer):
         await self._intake.drain(DRAIN_SECONDS)
         try:
             async with asyncio.timeout(2.5):
+                await self._catchup.note_all()
                 await stream.goodbye()
         except TimeoutError:
             logger.debug("account=%s the server did not say goodbye", self.account)
@@ -354,7 +402,59 @@ class Server(ProtocolServer):
         if troubles:
             self.port.status.set(State.DEGRADED, "; ".join(troubles[:5]), error=troubles[0])
         else:
-            self.port.status.set(State.CONNECTED, f"as {self._us.jid}")
+            said = [f"as {self._us.jid}", *self._catchup.troubles()]
+            more = f"; and {len(said) - 4} more" if len(said) > 4 else ""
+            self.port.status.set(State.CONNECTED, "; ".join(said[:4]) + more)
+
+    def joining(self, room: Room) -> None:
+        """See ``Watcher``."""
+        self._catchup.close(room.jid)
+
+    async def catch_up(self, room: Room) -> None:
+        """See ``Watcher``."""
+        await self._read_archive(room.jid, room.archived)
+
+    # From archives (``Historian``)
+
+    def past(self, archive: str, result: Result) -> Arrival | Unreadable | None:
+        """Take a message of the past, whatever it may hold."""
+        try:
+            return self._past(archive, result.message)
+        except Exception as error:
+            logger.exception("account=%s a past stanza could not be understood", self.account)
+            raw = ElementTree.tostring(result.message, encoding="unicode")
+            return Unreadable(f"{archive} {result.id}", raw, repr(error))
+
+    def _past(self, archive: str, message: Element) -> Arrival | None:
+        if message.get("type") in ("error", "headline"):
+            return None
+        if archive == self._us.jid:
+            return self._past_of_ours(message)
+        room = self._rooms.room(archive)
+        if room is None or not from_room(message, room):
+            return None
+        if said_by_us(message, room):
+            self._proofs.archived(room.jid, message, id_from_stanza(message, self._us, room))
+            return None
+        return self._past_arrival(message, room_as_of(room, message))
+
+    def _past_of_ours(self, message: Element) -> Arrival | None:
+        sender = bare(message.get("from", ""))
+        if sender == self._us.jid:
+            self._proofs.archived(bare(message.get("to", "")), message, None)
+            return None
+        if message.get("type") == "groupchat" or self._take_invitation(message):
+            return None
+        room = self._rooms.room(sender)
+        return self._past_arrival(message, None if room is None else room_as_of(room, message))
+
+    def _past_arrival(self, message: Element, room: Room | None) -> Arrival | None:
+        arrival = arrival_from_stanza(message, self._us, room, time.time())
+        return None if arrival is None or arrival.event["type"] == "xmpp.typing" else arrival
+
+    def caught_up(self, archive: str) -> None:
+        """See ``Historian``."""
+        self._proofs.give_up(None if archive == self._us.jid else archive)
 
     def people_changed(self, room: Room) -> None:
         """See ``Watcher``; changes that come together are told together."""
@@ -384,6 +484,10 @@ class Server(ProtocolServer):
     def resumed(self, *, again: bool) -> None:
         """See ``Receiver``."""
         self._intake.release(forget=again)
+        if again:
+            self._catchup.forget()
+        else:
+            self._catchup.close(self._us.jid)
 
     def _guarded(
         self, take: Callable[[Element, Settle], None], stanza: Element, settle: Settle
@@ -402,7 +506,9 @@ class Server(ProtocolServer):
     def _take_message(self, stanza: Element, settle: Settle) -> None:
         sender = stanza.get("from", "")
         room = self._rooms.room(bare(sender))
-        if stanza.get("type") == "error":
+        if self._reader is not None and self._reader.take(stanza):
+            logger.debug("account=%s an archive answers: %s", self.account, sender)
+        elif stanza.get("type") == "error":
             self._take_error(stanza)
         elif bare(sender) == self._us.jid:
             logger.debug("account=%s our own message came by", self.account)
@@ -421,7 +527,7 @@ class Server(ProtocolServer):
         if arrival.event["type"] == "xmpp.typing":
             self.port.pass_on(arrival.conversation, arrival.event)
             return settle()
-        return self._intake.put(arrival, settle)
+        return self._catchup.put(archive_of_stanza(stanza, self._us, room), arrival, settle)
 
     def _is_ours(self, stanza: Element, room: Room) -> bool:
         return (
@@ -470,7 +576,8 @@ class Server(ProtocolServer):
         if person is None or change not in (Change.CAME, Change.WENT):
             return settle()
         kind: Literal["join", "leave"] = "join" if change is Change.CAME else "leave"
-        return self._intake.put(presence_arrival(kind, person, self._us, room), settle)
+        arrival = presence_arrival(kind, person, self._us, room)
+        return self._catchup.put(room.jid, arrival, settle)
 
     def _grant(self, jid: str) -> None:
         """Let people see that the bot is there; but not any number of them."""
@@ -514,8 +621,12 @@ class Server(ProtocolServer):
         group = self._is_group(place, facts)
         if group:
             await self._be_in(place)
+        await self._be_up_to_date(place if group else self._us.jid)
         stream = self._online()
         name = id_from_ref(event.get("ref"))
+        said = self._proofs.said(bare(place), name, event["text"])
+        if said is not None:
+            return said
         kind = "groupchat" if group else "chat"
         text = stanza_from_event(event, to=self._address(place), kind=kind, name=name)
         with self._proofs.await_(bare(place), name, reflected=group) as proof:
@@ -542,6 +653,15 @@ class Server(ProtocolServer):
                 await member.entered.wait()
         except TimeoutError:
             raise NotSent(f"not in {jid}: {member.trouble or 'still joining'}") from None
+
+    async def _be_up_to_date(self, archive: str) -> None:
+        """Wait until it is known what of ours was said before, but not for long."""
+        live = self._catchup.live(archive)
+        try:
+            async with asyncio.timeout(ENTER_SECONDS):
+                await live.wait()
+        except TimeoutError:
+            raise NotSent(f"reading the archive of {archive}") from None
 
     def _address(self, place: str) -> str:
         """The JID of a place; of somebody in a room, under the present nick."""
@@ -594,6 +714,8 @@ def _is_news(stanza: Element, room: Room | None) -> bool:
         return False
     new = room.hear(stanza, time.monotonic()) if stanza.find(BODY) is not None else True
     delay = stanza.find(DELAY)
+    if room.archived and delay is not None and bare(delay.get("from", "")) == room.jid:
+        return False
     if delay is None or bare(delay.get("from", "")) != room.jid:
         return room.joined
     return room.joined and new

@@ -274,18 +274,19 @@ def id_from_stanza(message: Element, us: Identity, room: Room | None) -> str:
 def delivery_from_stanza(message: Element, us: Identity, room: Room | None) -> str | None:
     """What the network itself repeats on redelivery, if it does."""
     given = _stanza_id(message, us, room)
-    return None if given is None else f"{_archive(message, us, room)} {given}"
+    return None if given is None else f"{archive_of_stanza(message, us, room)} {given}"
 
 
 def _stanza_id(message: Element, us: Identity, room: Room | None) -> str | None:
-    archive = _archive(message, us, room)
+    archive = archive_of_stanza(message, us, room)
     for given in message.iterfind(STANZA_ID):
         if given.get("by") == archive:
             return given.get("id") or None
     return None
 
 
-def _archive(message: Element, us: Identity, room: Room | None) -> str:
+def archive_of_stanza(message: Element, us: Identity, room: Room | None) -> str:
+    """Whose archive holds a message: the room's that it was said in, or else ours."""
     return room.jid if room is not None and message.get("type") == "groupchat" else us.jid
 
 

@@ -28,8 +28,8 @@ LOBBY = f"xmpp:default:lobby@{ROOMS}"
 class Bot:
     """A running server with a port in memory, and what a test asks of the two."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.port = MemoryPort("xmpp:default")
+    def __init__(self, settings: Settings, port: MemoryPort | None = None) -> None:
+        self.port = port or MemoryPort("xmpp:default")
         self.server = Server("xmpp:default", settings, self.port)
         self.changes: list[tuple[State, str]] = []
         self.port.status.listener = self._on_status
