@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+from gateway.answers.broadcast import Broadcast
+from gateway.answers.dead import DeadLetters
+from gateway.answers.queue import Queue
 from gateway.delivery.rooms import SYSTEM
 from gateway.delivery.switchboard import Switchboard
 from gateway.vocabulary.errors import GatewayError
@@ -22,7 +25,10 @@ class Answers:
     def verbs(self) -> dict[str, Callable[..., Awaitable[Any]]]:
         """Every verb."""
         names = ("status", "rooms", "create_room", "link", "unlink", "invite", "send")
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        for more in (DeadLetters, Queue, Broadcast):
+            found |= more(self._switchboard).verbs()
+        return found
 
     async def status(self) -> dict[str, Any]:
         """The accounts, and how much waits."""

@@ -1,0 +1,51 @@
+"""What waits in the tables, and how far a room's message has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.ledger.models import HANDLED, QUEUED
+from gateway.ledger.rows import Row, Rows
+
+
+def unhandled_by_conversation(rows: Rows) -> list[Row]:
+    """Arrivals that nobody has handled: conversation, state, how many, since when."""
+    return rows.all(
+        "SELECT conversation, state, COUNT(*), MIN(at) FROM gateway_inbox"
+        " WHERE state < %s GROUP BY conversation, state",
+        HANDLED,
+    )
+
+
+def queued_by_account(rows: Rows) -> list[Row]:
+    """Sends that no network has yet: account, how many, since when."""
+    return rows.all(
+        "SELECT account, COUNT(*), MIN(at) FROM gateway_outbox WHERE state = %s GROUP BY account",
+        QUEUED,
+    )
+
+
+def said_at(rows: Rows, stream: str, seq: int) -> float | None:
+    """When an entry of a log was made; None if it is not there."""
+    row = rows.one("SELECT at FROM gateway_entry WHERE stream = %s AND seq = %s", stream, seq)
+    return None if row is None else float(row[0])
+
+
+def behind(rows: Rows, conversations: Iterable[str], stream: str, seq: int) -> set[str]:
+    """Those of the conversations that have not read a log so far."""
+    found = rows.all(
+        "SELECT conversation FROM gateway_cursor WHERE stream = %s AND position < %s", stream, seq
+    )
+    return {row[0] for row in found} & set(conversations)
+
+
+def fates(rows: Rows, keys: Iterable[str]) -> dict[str, int]:
+    """The states of the sends with these keys."""
+    names = list(keys)
+    found: dict[str, int] = {}
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        marks = ", ".join(["%s"] * len(part))
+        sql = f"SELECT key, state FROM gateway_outbox WHERE key IN ({marks})"
+        found |= dict(rows.all(sql, *part))
+    return found
