@@ -63,7 +63,7 @@ class Outbox:
         self.form: Callable[[str], str] = lambda _: FORMAT
         self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None
         self.sent: Callable[[Outgoing, str | None], None] = lambda *_: None
-        self.moved: Callable[[str, str], Any] | None = None
+        self.moved: Callable[[str, str], Awaitable[None]]
         self.at_home: Callable[[], bool] = lambda: True
         self.pace = Pace(server.limits, time.monotonic)
         self.unknown = 0
@@ -72,7 +72,11 @@ class Outbox:
         self._lines: dict[str, deque[Outgoing]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._held: set[int] = set()
-        self._behind = False
+        self.behind = False
+        """Whether the table may hold rows that are not in memory: nothing overtakes those."""
+        self._looking = asyncio.Lock()
+        self._late: list[Outgoing] | None = None
+        """What was offered while the table is being read."""
         self._room = asyncio.Semaphore(server.limits.at_once)
         # Broadcasts that a slow network holds up may not take every place.
         self._broadcast_room = asyncio.Semaphore(max(1, server.limits.at_once // 2))
@@ -91,10 +95,12 @@ class Outbox:
         """Take a row that was just committed; what does not fit is fetched later."""
         if row.id in self._held:
             return
-        if self._behind or len(self._held) >= PAGE:
-            self._behind = True
-            return
-        self._put(row)
+        if self._late is not None:
+            self._late.append(row)
+        elif self.behind or len(self._held) >= PAGE:
+            self.behind = True
+        else:
+            self._put(row)
 
     def _put(self, row: Outgoing) -> None:
         self._held.add(row.id)
@@ -105,20 +111,27 @@ class Outbox:
 
     async def look(self) -> None:
         """Fetch what waits in the table."""
-        self._behind = False
-        held = tuple(self._held)
-        room = PAGE - len(held)
-        if room <= 0:
-            self._behind = True
-            return
-        # In order: a row that was sent, and is held no more, is marked so before this looks.
-        rows = await self._journal.read_in_order(
-            lambda rows: queries.queued(rows, self.account, held, room)
-        )
+        async with self._looking:
+            self.behind = True
+            held = tuple(self._held)
+            if len(held) < PAGE:
+                await self._look(held, PAGE - len(held))
+
+    async def _look(self, held: tuple[int, ...], room: int) -> None:
+        late = self._late = []
+        try:
+            # In order: a row that was sent, and is held no more, is marked so before this looks.
+            rows = await self._journal.read_in_order(
+                lambda rows: queries.queued(rows, self.account, held, room)
+            )
+        finally:
+            self._late = None
         for row in rows:
             if row.id not in self._held:
                 self._put(row)
-        self._behind = len(rows) >= room
+        self.behind = len(rows) >= room
+        for row in late:
+            self.offer(row)
 
     async def stop(self, seconds: float) -> None:
         """Let the lines come to an end, at most ``seconds``; the rows stay in their table."""
@@ -132,15 +145,26 @@ class Outbox:
     async def _serve(self, conversation: str) -> None:
         line = self._lines[conversation]
         try:
-            while line:
-                await self._send(line[0])
-                line.popleft()
+            await self._work_off(line)
+        except LedgerAway as error:
+            logger.warning("conversation=%s the ledger is away: %s", conversation, error)
         finally:
+            # What is left goes back to its table, and nothing may overtake it there.
+            self.behind = self.behind or bool(line)
             self._held.difference_update(row.id for row in line)
             del self._lines[conversation], self._tasks[conversation]
-            # Not for each line that ends: a look reads a whole page.
-            if self._behind and (len(self._held) <= PAGE // 2 or not self._lines):
-                await self._look_again()
+        # Not for each line that ends: a look reads a whole page.
+        if self.behind and (len(self._held) <= PAGE // 2 or not self._lines):
+            await self._look_again()
+
+    async def _work_off(self, line: deque[Outgoing]) -> None:
+        while line:
+            try:
+                await self._send(line[0])
+            except Moved as moved:
+                await self.moved(line[0].conversation, moved.conversation)
+                return  # the rows bear the new name now, in their table
+            line.popleft()
 
     async def _look_again(self) -> None:
         try:
@@ -161,31 +185,46 @@ class Outbox:
                 }
                 natives.append(await self._deliver(row, facts, part))
                 if number + 1 < len(parts):
-                    self._journal.post(partial(self._part_sent, row, event, number, natives[-1]))
+                    await self._commit(partial(self._part_sent, row, event, number, natives[-1]))
         except Refused as refused:
-            self._refuse(row, refused)
+            await self._refuse(row, refused)
         except Uncertain as uncertain:
-            self._settle(
+            self.failed(row, "unknown", str(uncertain))
+            await self._settle(
                 row, partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
             )
-            self.failed(row, "unknown", str(uncertain))
         else:
             native = natives[-1] if natives else None
-            self._settle(row, partial(self._sent, row, event, len(parts), native))
             self._out.inc()
             self.sent(row, natives[0] if natives else None)
+            await self._settle(row, partial(self._sent, row, event, len(parts), native))
 
-    def _settle(self, row: Outgoing, operation: Operation[None]) -> None:
-        """Commit the outcome of a row; until then it is held, so that no look sends it again."""
-        settled = self._journal.post(operation)
-        settled.add_done_callback(lambda _: self._held.discard(row.id))
+    async def _settle(self, row: Outgoing, operation: Operation[None]) -> None:
+        """Commit the outcome of a row, before the next of its line is sent.
 
-    def _refuse(self, row: Outgoing, refused: Refused) -> None:
+        So, when the process dies, one row of a conversation at most has an unknown fate. Until
+        then it is held, so that no look sends it again.
+        """
+        await self._commit(operation)
+        self._held.discard(row.id)
+
+    async def _commit(self, operation: Operation[None]) -> None:
+        """Commit what the network has told us, however long the ledger is away."""
+        while True:
+            try:
+                return await self._journal.write(operation)
+            except LedgerAway as error:
+                logger.warning("account=%s an outcome waits: %s", self.account, error)
+                await asyncio.sleep(PAUSE)
+
+    async def _refuse(self, row: Outgoing, refused: Refused) -> None:
         logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
         detail = f"{refused.code}: {refused}"
-        self._settle(row, partial(queries.outcome, outbox=row.id, word="refused", error=detail))
         EVENTS_DROPPED.labels("refused").inc()
         self.failed(row, refused.code, str(refused))
+        await self._settle(
+            row, partial(queries.outcome, outbox=row.id, word="refused", error=detail)
+        )
 
     def _part_sent(
         self, row: Outgoing, event: Event, number: int, native: str | None, rows: Rows
@@ -231,9 +270,6 @@ class Outbox:
                     raise
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
-            except Moved as moved:
-                await self._move(row, moved.conversation)
-                return await self.server.deliver(moved.conversation, facts, part)
             except DeliveryError:
                 raise
             except Exception as error:  # a fault of a server may not stop the line for ever
@@ -249,10 +285,6 @@ class Outbox:
         """One of the deliveries that run at once."""
         async with self._broadcast_room if broadcast else nullcontext(), self._room:
             yield
-
-    async def _move(self, row: Outgoing, new: str) -> None:
-        if self.moved is not None:
-            await self.moved(row.conversation, new)
 
     async def _resolved(self, row: Outgoing) -> Event:
         """The event with its references turned into native ids of the conversation."""
