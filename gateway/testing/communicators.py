@@ -18,7 +18,8 @@ import asyncio
 import time
 from typing import Any, ClassVar
 
-from gateway.testing.memory import Application, MemoryGateway, Said
+from gateway.testing.memory import Application, MemoryGateway
+from gateway.testing.record import Said
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import room_key
 from gateway.vocabulary.text import clean

@@ -357,6 +357,7 @@ async def test_an_event_that_is_not_acknowledged_holds_the_next_back(
     await house.until(lambda: bool(seen.texts))
     await house.board.journal.read(lambda rows: None)
     assert seen.texts == ["one"]
+    await house.fall()
 
 
 # Sending
