@@ -23,7 +23,7 @@ from gateway.vocabulary.errors import LedgerAway
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 4.5
+SECONDS = 3.6
 """How long a lease lasts without renewal."""
 
 
