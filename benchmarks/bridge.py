@@ -28,11 +28,11 @@ from measure import ROOT, cpu_seconds, percentile, print_machine, print_table, s
 
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wire")]
 
-from gateway.testing.botapi import BotApi, Chat, User
-from people import Person
-from prosody import HOST, PASSWORD, ROOMS, Prosody
-from serving import Serving
-from tab import Tab
+from gateway.testing.botapi import BotApi, Chat, User  # noqa: E402
+from people import Person  # noqa: E402
+from prosody import HOST, PASSWORD, ROOMS, Prosody  # noqa: E402
+from serving import Serving  # noqa: E402
+from tab import Tab  # noqa: E402
 
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
 CONFIGURATION = """

@@ -1,6 +1,6 @@
 """How long the gateway takes to answer and to start, and what it weighs at rest.
 
-    python benchmarks/start.py [--runs 5]
+    python benchmarks/start.py [--runs 3]
 
 ``gateway --help``; ``gateway serve`` in a fresh directory (it makes its tables) and again, until
 it says that it is ready, and the resident size two seconds later: with the page only, and with
@@ -23,9 +23,9 @@ from measure import ENVIRONMENT, ROOT, print_machine, print_table, resident_kibi
 
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wire")]
 
-from gateway.testing.botapi import BotApi
-from prosody import HOST, PASSWORD, Prosody
-from serving import Serving
+from gateway.testing.botapi import BotApi  # noqa: E402
+from prosody import HOST, PASSWORD, Prosody  # noqa: E402
+from serving import Serving  # noqa: E402
 
 REST_SECONDS = 2.0
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
@@ -90,7 +90,7 @@ async def serve(runs: int) -> dict[str, Starts]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     print_machine()
     python = [seconds_to_run(sys.executable, "-c", "pass") for _ in range(options.runs)]
