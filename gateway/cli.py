@@ -33,7 +33,9 @@ app = typer.Typer(
 config_verbs = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 rooms_verbs = typer.Typer(help="List, create, link and open rooms.", no_args_is_help=True)
 app.add_typer(config_verbs, name="config")
+dead_verbs = typer.Typer(help="Look at what was set aside, and decide.", no_args_is_help=True)
 app.add_typer(rooms_verbs, name="rooms")
+app.add_typer(dead_verbs, name="dead")
 
 
 class Shell(StrEnum):
@@ -58,6 +60,10 @@ File = Annotated[
     typer.Option("--config", metavar="FILE", help="Configuration file (./gateway.toml)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that were set aside.")]
+Letters = Annotated[
+    list[str] | None, typer.Argument(metavar="ID", help="Ids, as `dead list` says them.")
+]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Debugging messages, and tracebacks of errors.")
 ]
@@ -198,6 +204,47 @@ def status(*, config: File = None, json: Json = False, verbose: Verbose = False)
 
 
 @app.command()
+def queue(*, config: File = None, json: Json = False, verbose: Verbose = False) -> None:
+    """Say what waits, where and why."""
+    from gateway.verbs.queue import queue
+
+    queue(config, json=json)
+
+
+@app.command()
+def broadcast(
+    room: Annotated[str | None, typer.Argument()] = None,
+    text: Annotated[str | None, typer.Argument()] = None,
+    *,
+    watch: Annotated[
+        str | None, typer.Option(metavar="ID", help="See how far one is that was said before.")
+    ] = None,
+    config: File = None,
+    verbose: Verbose = False,
+) -> None:
+    """Say something to all members of a room.
+
+    Answers to people go first. Ctrl-C ends the watching, not the broadcast."""
+    from gateway.verbs.broadcast import broadcast
+
+    broadcast(config, room, text, watch)
+
+
+@app.command()
+def backup(
+    file: Path,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    config: File = None,
+    verbose: Verbose = False,
+) -> None:
+    """Copy the ledger, running or not, to a file."""
+    from gateway.verbs.backup import backup
+
+    backup(config, file, force=force)
+
+
+@app.command()
 def version(*, json: Json = False, verbose: Verbose = False) -> None:
     """Print the version."""
     from gateway.verbs.version import version
@@ -214,6 +261,63 @@ def completion(shell: Shell, *, verbose: Verbose = False) -> None:
     from gateway.verbs.completion import completion
 
     completion(shell.value)
+
+
+@dead_verbs.command("list")
+def dead_list(
+    *,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="How many at most.")] = 50,
+    config: File = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List what was set aside, the newest last."""
+    from gateway.verbs.dead import list_letters
+
+    list_letters(config, limit=limit, json=json)
+
+
+@dead_verbs.command("show")
+def dead_show(
+    name: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    config: File = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print all of one dead letter, what was said too."""
+    from gateway.verbs.dead import show
+
+    show(config, name, json=json)
+
+
+@dead_verbs.command("retry")
+def dead_retry(
+    names: Letters = None,
+    *,
+    everything: Everything = False,
+    config: File = None,
+    verbose: Verbose = False,
+) -> None:
+    """Handle or send dead letters again."""
+    from gateway.verbs.dead import retry
+
+    retry(config, names or [], everything=everything)
+
+
+@dead_verbs.command("drop")
+def dead_drop(
+    names: Letters = None,
+    *,
+    everything: Everything = False,
+    sure: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: File = None,
+    verbose: Verbose = False,
+) -> None:
+    """Let dead letters go for good."""
+    from gateway.verbs.dead import drop
+
+    drop(config, names or [], everything=everything, sure=sure)
 
 
 def main() -> None:

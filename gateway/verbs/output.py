@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,16 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def time_from_seconds(seconds: float) -> str:
+    """A time since the epoch, as clocks here show it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def clock_from_seconds(seconds: float) -> str:
+    """A time of today."""
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def value_in_toml(value: Any) -> str:

@@ -1,0 +1,79 @@
+"""``gateway broadcast``: say something to all the members of a room, and watch it arrive."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gateway.config import load
+from gateway.control import ask
+from gateway.verbs.output import print_line
+from gateway.verbs.queue import line_from_account
+from gateway.vocabulary.errors import ConfigurationError, GatewayError
+
+POLL_SECONDS = 0.5
+"""How often the gateway is asked how far it is."""
+
+WIDTH = 24
+"""Characters of the bar."""
+
+
+def broadcast(file: Path | None, room: str | None, text: str | None, watched: str | None) -> None:
+    """Say something, or look at what was said before, until every member has it."""
+    if (room is None or text is None) if watched is None else (room is not None):
+        raise ConfigurationError("give a room and a text, or --watch with an id")
+    socket = load(file).socket
+    if watched is None:
+        watched = str(ask(socket, "broadcast", room=room, text=text))
+        print_line(f"{watched}: said; to see how far it is: gateway broadcast --watch {watched}")
+    try:
+        _watch(socket, watched)
+    except KeyboardInterrupt:
+        _end_line()
+        typer.echo(
+            f"the gateway goes on; see how far it is with gateway broadcast --watch {watched}",
+            err=True,
+        )
+        raise
+
+
+def _watch(socket: Path, watched: str) -> None:
+    found = ask(socket, "progress", message=watched)
+    while found["have"] + found["failed"] < found["members"]:
+        _draw(socket, found)
+        time.sleep(POLL_SECONDS)
+        found = ask(socket, "progress", message=watched)
+    _end_line()
+    print_line(f"{watched}: {found['have']} of {found['members']} conversations have it")
+    if found["failed"]:
+        raise GatewayError(f"{found['failed']} will not get it; gateway dead list says why")
+
+
+def _draw(socket: Path, found: dict[str, Any]) -> None:
+    """Draw the bar over itself, and why it waits; without a terminal nothing is drawn."""
+    if sys.stderr.isatty():
+        why = _reasons(ask(socket, "queue"), found["accounts"], time.time())
+        typer.echo(f"\r\033[K{bar(found)}  {why}".rstrip(), nl=False, err=True)
+
+
+def bar(found: dict[str, Any]) -> str:
+    """How far a broadcast is: ``[######------]  7 of 20, 1 failed``."""
+    done = found["have"] + found["failed"]
+    filled = WIDTH * done // max(1, found["members"])
+    failed = f", {found['failed']} failed" if found["failed"] else ""
+    drawn = "#" * filled + "-" * (WIDTH - filled)
+    return f"[{drawn}]  {found['have']} of {found['members']}{failed}"
+
+
+def _reasons(queue: list[dict[str, Any]], accounts: list[str], now: float) -> str:
+    lines = [line_from_account(line, now) for line in queue if line["account"] in accounts]
+    return "; ".join(filter(None, lines))
+
+
+def _end_line() -> None:
+    if sys.stderr.isatty():
+        typer.echo("\r\033[K", nl=False, err=True)
