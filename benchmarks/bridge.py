@@ -138,11 +138,18 @@ class World:
 
 
 @asynccontextmanager
+async def started(prosody: Prosody) -> AsyncIterator[Prosody]:
+    await prosody.start()
+    try:
+        yield prosody
+    finally:
+        await prosody.stop()
+
+
+@asynccontextmanager
 async def world(directory: Path) -> AsyncIterator[World]:
     shown = Shown()
-    prosody = Prosody(directory)
-    await prosody.start()
-    async with BotApi() as api:
+    async with started(Prosody(directory)) as prosody, BotApi() as api:
         api.calls = Calls(shown)
         bot = api.bot(token=TOKEN, username="OurBot")
         group, tom = api.group("Friends"), api.user("Tom")
@@ -171,7 +178,6 @@ async def world(directory: Path) -> AsyncIterator[World]:
             async with tab:
                 yield World(gateway, shown, tom, group, alice, tab)
         await alice.go()
-    await prosody.stop()
 
 
 @dataclass

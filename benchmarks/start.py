@@ -75,16 +75,18 @@ async def serve(runs: int) -> dict[str, Starts]:
     with tempfile.TemporaryDirectory() as directory:
         prosody = Prosody(Path(directory))
         await prosody.start()
-        async with BotApi() as api:
-            api.bot(token=TOKEN)
-            quoted = PASSWORD.replace('"', '\\"')
-            three = CONFIGURATION.format(
-                token=TOKEN, api=api.url, host=HOST, password=quoted, port=prosody.port
-            )
-            for _ in range(runs):
-                await start("", found["page"])
-                await start(three, found["three protocols"])
-        await prosody.stop()
+        try:
+            async with BotApi() as api:
+                api.bot(token=TOKEN)
+                quoted = PASSWORD.replace('"', '\\"')
+                three = CONFIGURATION.format(
+                    token=TOKEN, api=api.url, host=HOST, password=quoted, port=prosody.port
+                )
+                for _ in range(runs):
+                    await start("", found["page"])
+                    await start(three, found["three protocols"])
+        finally:
+            await prosody.stop()
     return found
 
 
