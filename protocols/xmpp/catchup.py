@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -80,6 +81,7 @@ class CatchUp:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._moved: set[str] = set()
         self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
 
     def _archive(self, jid: str) -> Archive:
         archive = self._archives.get(jid)
@@ -144,6 +146,8 @@ class CatchUp:
         place = place or (archive.stand if archive.place is None else None)
         if place is None or archive.behind:
             return
+        if archive.place is None:
+            self._urgent.set()  # without a first note the next start would take nothing
         archive.place, archive.stand = place, None
         self._moved.add(archive.jid)
         self._news.set()
@@ -256,7 +260,10 @@ class CatchUp:
         while True:
             await self._news.wait()
             await self.note_all()
-            await asyncio.sleep(NOTE_EVERY)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NOTE_EVERY):
+                    await self._urgent.wait()
+            self._urgent.clear()
 
 
 def _oldest() -> float:

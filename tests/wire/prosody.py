@@ -38,7 +38,7 @@ VirtualHost "localhost"
 Component "conference.localhost" "muc"
     modules_enabled = {{ {room_modules} }}
     muc_room_default_public = true
-    muc_room_default_persistent = false
+    muc_room_default_persistent = {persistent}
 """
 
 
@@ -75,6 +75,8 @@ class Prosody:
                 certificate=self.certificate,
                 key=key,
                 room_modules='"muc_mam"' if archive else "",
+                # The archive of a room that is not persistent goes with the last who leaves.
+                persistent="true" if archive else "false",
             )
         )
         for user in self._users:

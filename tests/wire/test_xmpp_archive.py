@@ -210,7 +210,7 @@ async def test_after_a_restart_of_the_server_nothing_is_missing_or_twice(
     await prosody.start()
     link.refusing = False
     alice = await people("alice", "lobby")
-    await happens(lambda: len(texts_in(bot, LOBBY)) > 5 and len(texts_in(bot, ALICE)) > 5, 20)
+    await happens(lambda: len(texts_in(bot, LOBBY)) > 5 and len(texts_in(bot, ALICE)) > 5, 10)
     assert texts_in(bot, LOBBY) == texts_in(bot, ALICE) == ["first", *numbered(0, 5)]
 
 
@@ -483,6 +483,8 @@ async def test_a_gateway_that_was_killed_hears_what_was_said_once_in_order(
     directory.mkdir()
     (directory / "echo.py").write_text(ECHO)
     async with Serving(directory, configuration) as gateway:
+        rosters = alice.client.plugin["xep_0045"]
+        await happens(lambda: "bridge" in rosters.get_roster(ROOM), 20)
         await answered(alice, lambda: alice.tell("lobby", "zero"), "heard zero", 1)
         await answered(alice, lambda: alice.say(BOT, "zero"), "heard zero", 2)
         await gateway.quiet()
@@ -495,7 +497,7 @@ async def test_a_gateway_that_was_killed_hears_what_was_said_once_in_order(
             alice.tell("lobby", text)
             alice.say(BOT, text)
         await gateway.start()
-        await happens(lambda: alice.texts().count("heard message 59") == 2, 30)
+        await happens(lambda: alice.texts().count("heard message 59") == 2, 20)
         await gateway.quiet()
     expected = ["heard zero", *(f"heard {text}" for text in numbered(0, 60))]
     for nick in ("bridge", "bot"):
