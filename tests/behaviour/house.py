@@ -81,6 +81,14 @@ class House:
             port = board.port(account)
             self.servers[account] = RecordingServer(account, facts_of, port)
             board.register(account, self.servers[account])
+        try:
+            await self._open()
+        except BaseException:
+            await journal.stop()
+            raise
+
+    async def _open(self) -> None:
+        board = self.board
         await board.start()
         await board.rooms.configure(self.rooms)
         await board.leases.want({*ACCOUNTS, ROOM_ACCOUNT})
