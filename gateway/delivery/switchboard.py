@@ -49,6 +49,16 @@ KNOWN = 20_000
 LINK_SECONDS = 600.0
 """How long a one-time sign-in link works."""
 
+LEVELS = {
+    State.STARTING: logging.DEBUG,
+    State.CONNECTING: logging.DEBUG,
+    State.STOPPED: logging.DEBUG,
+    State.DEGRADED: logging.WARNING,
+    State.RECONNECTING: logging.WARNING,
+    State.REFUSED: logging.WARNING,
+}
+"""How loud a server's state is said; the others are for whoever reads along."""
+
 ROOM_ACCOUNT = "room:default"
 
 
@@ -170,7 +180,7 @@ class Switchboard:
         return self.leases.holds(account_of(conversation))
 
     def _gained(self, account: str) -> None:
-        logger.info("account=%s is at home here", account)
+        logger.debug("account=%s is at home here", account)
         if account in self.outboxes:
             self.outboxes[account].behind = True  # what waits there goes before what comes
         self._soon(self._take_over(account))
@@ -349,9 +359,7 @@ class Switchboard:
     def status_changed(self, status: Status) -> None:
         """A protocol server says something new of itself."""
         CONNECTED.labels(status.account).set(status.state == State.CONNECTED)
-        level = (
-            logging.WARNING if status.error and status.state != State.CONNECTED else logging.INFO
-        )
+        level = LEVELS.get(status.state, logging.INFO)
         logger.log(level, "account=%s state=%s %s", status.account, status.state, status.detail)
         self._show({"type": "dashboard.status", "status": status.as_dict()})
 
