@@ -1,13 +1,14 @@
 # make serve   a gateway on http://127.0.0.1:8000/, from nothing but Python 3.11
 # make test    everything that is tested, with the servers that the tests need
 # make check   style and types only
+# make bench   the figures of benchmarks/README.md, one after the other (ten minutes)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGUMENTS ?=
 
-.PHONY: serve test check clean
+.PHONY: serve test check bench clean
 
 serve: $(VENV)/installed
 	$(BIN)/gateway serve $(ARGUMENTS)
@@ -20,6 +21,11 @@ check: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/installed-for-tests
+	sh tests/packages.sh
+	for name in conversations start ledger telegram_burst bridge websocket_broadcast; do \
+	  $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
