@@ -60,9 +60,11 @@ class Desk:
     async def letters(self, count: int) -> list[dict[str, Any]]:
         """Wait until so many dead letters are there."""
         async with asyncio.timeout(5):
-            while len(found := await self.ask("dead_list", limit=50)) != count:
+            while True:
+                found: list[dict[str, Any]] = await self.ask("dead_list", limit=50)
+                if len(found) == count:
+                    return found
                 await asyncio.sleep(0.005)
-        return list(found)
 
     async def progress(self, message: str, **expected: int) -> dict[str, Any]:
         """Wait until a broadcast has come so far."""
@@ -282,10 +284,8 @@ async def test_a_flood_limit_is_said(desk: Desk, moody: type[Moody]) -> None:
     moody.well = True
     desk.house.server(PERSON).faults = [Delayed("slow down", seconds=30, whole_account=True)]
     await desk.house.hears(PERSON, "hi")
-    await desk.account("telegram:default", "queued", 1)
-    async with asyncio.timeout(5):
-        while not (line := await desk.account("telegram:default", "queued", 1))["held_until"]:
-            await asyncio.sleep(0.005)
+    await desk.house.until(lambda: desk.house.board.outboxes["telegram:default"].held.account > 0)
+    line = await desk.account("telegram:default", "queued", 1)
     assert 0 < line["held_until"] - line["oldest"] < 31
 
 
@@ -324,7 +324,7 @@ async def test_a_broadcast_waits_for_a_network_that_is_away(desk: Desk) -> None:
 async def test_a_broadcast_that_a_network_refuses_has_failed_there(desk: Desk) -> None:
     desk.house.server(XMPP).faults = [Refused("kicked", "out")]
     message = await desk.ask("broadcast", room="lobby", text="hear ye")
-    assert (await desk.progress(message, have=2))["failed"] == 1
+    await desk.progress(message, have=2, failed=1)
 
 
 async def test_a_broadcast_that_no_handler_can_show_has_failed(desk: Desk) -> None:
@@ -355,14 +355,14 @@ async def test_an_empty_broadcast_is_refused(desk: Desk) -> None:
 
 async def test_answers_go_before_broadcasts(house: House, moody: type[Moody]) -> None:
     moody.well = True
-    groups = [f"telegram:default:-{number}" for number in range(20, 32)]
+    groups = [f"telegram:default:-{number}" for number in range(20, 26)]
     house.room("lobby", *groups)
-    await house.start(moody.as_asgi())
+    await house.start(moody.as_asgi(), bots=False)
     outbox = house.board.outboxes["telegram:default"]
-    outbox.pace = Pace(Limits(account=Rate(20, 1, burst=4)), time.monotonic)
+    outbox.pace = Pace(Limits(account=Rate(1, 10, burst=4)), time.monotonic)
     await Desk(house).ask("broadcast", room="lobby", text="hear ye")
     server = house.server(PERSON)
     await server.until(lambda: len(server.delivered) >= 2)
     await house.hears(PERSON, "hi")
     await house.shows(PERSON, 1)
-    assert len(server.delivered) < len(groups)
+    assert len(server.delivered) == 3
