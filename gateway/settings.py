@@ -46,7 +46,8 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
     # A transaction that reads first and writes later would fail at once when another wrote.
     "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
+    # Seconds to wait for another process that writes; past this the ledger counts as away.
+    "timeout": 5,
 }
 
 
