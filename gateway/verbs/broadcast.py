@@ -27,15 +27,15 @@ def broadcast(file: Path | None, room: str | None, text: str | None, watched: st
     if (room is None or text is None) if watched is None else (room is not None):
         raise ConfigurationError("give a room and a text, or --watch with an id")
     socket = load(file).socket
-    if watched is None:
-        watched = str(ask(socket, "broadcast", room=room, text=text))
-        print_line(f"{watched}: said; to see how far it is: gateway broadcast --watch {watched}")
+    said = str(ask(socket, "broadcast", room=room, text=text)) if watched is None else watched
     try:
-        _watch(socket, watched)
+        if watched is None:
+            print_line(f"{said}: said; to see how far it is: gateway broadcast --watch {said}")
+        _watch(socket, said)
     except KeyboardInterrupt:
         _end_line()
         typer.echo(
-            f"the gateway goes on; see how far it is with gateway broadcast --watch {watched}",
+            f"the gateway goes on; see how far it is with gateway broadcast --watch {said}",
             err=True,
         )
         raise
