@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import typer
@@ -30,15 +31,16 @@ def broadcast(file: Path | None, room: str | None, text: str | None, watched: st
     said = str(ask(socket, "broadcast", room=room, text=text)) if watched is None else watched
     try:
         if watched is None:
-            print_line(f"{said}: said; to see how far it is: gateway broadcast --watch {said}")
+            print_line(f"{said}: said; to see how far it is: {_to_watch(said)}")
         _watch(socket, said)
     except KeyboardInterrupt:
         _end_line()
-        typer.echo(
-            f"the gateway goes on; see how far it is with gateway broadcast --watch {said}",
-            err=True,
-        )
+        typer.echo(f"the gateway goes on; to see how far it is: {_to_watch(said)}", err=True)
         raise
+
+
+def _to_watch(said: str) -> str:
+    return f"gateway broadcast --watch {quote(said)}"
 
 
 def _watch(socket: Path, watched: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +111,18 @@ def test_a_verb_that_lacks_something_is_wrong(
 ) -> None:
     assert run(words) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["queue", "dead list", "dead show 1", "dead retry 1", "dead drop 1 -y", "broadcast lobby hi"],
+)
+def test_a_verb_without_a_gateway_fails_in_a_sentence(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(line.split()) == 1
+    assert "no gateway is running here" in capsys.readouterr().err
 
 
 # Who yields at the account's bucket
