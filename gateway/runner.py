@@ -90,6 +90,7 @@ class Gateway:
             log_accounts=self._log_accounts(),
             idle_seconds=config.idle_seconds,
             room_bots=self.routes.routes("room"),
+            scopes=frozenset(registry.scope_of(name) for name in registry.names()),
         )
         self.switchboard.resend_unknown = config.unknown == "resend"
         self._stopping = asyncio.Event()

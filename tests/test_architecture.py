@@ -19,7 +19,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("gateway.ledger",),
     ("gateway.delivery",),
     (
-        "gateway.api",
         "gateway.dashboard",
         "gateway.registry",
         "gateway.config",
@@ -218,13 +217,7 @@ def strings(path: str) -> list[ast.Constant]:
     ]
 
 
-NAMING = {
-    "gateway/delivery/instance.py": "the prefixes that the channel layer may not forge",
-}
-"""Files that name platforms, and what for."""
-
-
-@pytest.mark.parametrize("path", [path for path in CORE if path not in NAMING])
+@pytest.mark.parametrize("path", CORE)
 def test_the_core_names_no_platform(path: str) -> None:
     named = [node for node in strings(path) if re.search(r"telegram|xmpp|jabber", node.value)]
     assert not [f"{path}:{node.lineno}: {node.value!r}" for node in named]

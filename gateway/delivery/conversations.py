@@ -49,6 +49,7 @@ class Conversations:
         idle_seconds: float = IDLE_SECONDS,
         retry_seconds: float = 0.5,
         live: int = LIVE,
+        scopes: frozenset[str] = frozenset(),
     ) -> None:
         self.application = application
         self.record = record
@@ -56,6 +57,8 @@ class Conversations:
         self.idle_seconds = idle_seconds
         self.retry_seconds = retry_seconds
         self.limit = live
+        self.spoken = scopes | {"chat"}
+        """Prefixes of what people say, on any platform: the channel layer may not use them."""
         self.stopping = False
         self.handled = 0
         self.dropped = 0

@@ -25,7 +25,6 @@ from channels.layers import BaseChannelLayer
 from gateway.delivery.conversations import Conversations
 from gateway.delivery.far import Far
 from gateway.delivery.hand import conversation_in_hand
-from gateway.delivery.instance import SPOKEN
 from gateway.delivery.mailbox import Mailbox, Message
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.ids import protocol_of
@@ -179,8 +178,10 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         conversation = self.conversations.awake(key) if self.conversations else None
         instance = conversation.instance if conversation else None
         # One that sleeps has not said yet whether it accepts; its gate refuses what it must.
-        accepted = instance is not None and instance.events is not None
-        if prefix == protocol_of(key) or (accepted and prefix in SPOKEN):
+        spoken: frozenset[str] = frozenset()
+        if conversation is not None and instance is not None and instance.events is not None:
+            spoken = conversation.home.spoken
+        if prefix == protocol_of(key) or prefix in spoken:
             raise ValueError(f"{message['type']!r} comes from the wire only; choose another type")
 
     # Groups

@@ -32,9 +32,6 @@ LAYER = "layer"
 
 logger = logging.getLogger(__name__)
 
-SPOKEN = frozenset({"telegram", "xmpp", "web", "chat"})
-"""Prefixes of what people say: they come from the wire, not from the layer."""
-
 UNLISTED = ("sent", "failed")
 """Kinds that come only to applications that name them; ``*`` does not."""
 
@@ -114,7 +111,7 @@ class Instance:
         kind, of_layer = kind_of(item.event), self._of_layer(item)
         if self.events is None:
             return of_layer or kind == "message"
-        if of_layer and prefix_of(item.event) in SPOKEN:
+        if of_layer and prefix_of(item.event) in self.conversation.home.spoken:
             self._refuse(item)
             return False
         return kind in self.events or ("*" in self.events and kind not in UNLISTED)

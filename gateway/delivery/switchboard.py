@@ -75,6 +75,7 @@ class Switchboard:
         name: str = "gateway",
         idle_seconds: float = 300.0,
         room_bots: bool = True,
+        scopes: frozenset[str] = frozenset(),
     ) -> None:
         self.application = application
         self.journal = journal
@@ -92,6 +93,7 @@ class Switchboard:
             LedgerRecord(self),
             state={"gateway": self},
             idle_seconds=idle_seconds,
+            scopes=scopes,
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
         self.presence = Presence(hub.process, hub.ring)

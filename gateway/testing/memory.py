@@ -35,7 +35,11 @@ class MemoryGateway:
         self.rooms = MemoryRooms(self)
         self.hub = HubLayer()
         self.conversations = Conversations(
-            self._serve, self.record, state={"gateway": self}, retry_seconds=0.0
+            self._serve,
+            self.record,
+            state={"gateway": self},
+            retry_seconds=0.0,
+            scopes=frozenset({"telegram", "xmpp", "web"}),
         )
         self.answers: dict[str, Any] = {}
         self.calls: list[tuple[str, str, dict[str, Any]]] = []

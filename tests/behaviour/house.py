@@ -74,7 +74,9 @@ class House:
         hub = HubLayer()
         self._layer = channel_layers.set("default", hub)
         journal = Journal(self.ledger)
-        self.board = board = Switchboard(application, journal, hub, room_bots=bots)
+        self.board = board = Switchboard(
+            application, journal, hub, room_bots=bots, scopes=frozenset(KINDS)
+        )
         board.conversations.retry_seconds = 0.001
         journal.start()
         for account in ACCOUNTS:
