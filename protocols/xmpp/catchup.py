@@ -40,6 +40,9 @@ CLOCKS = 60.0
 NOTE_EVERY = 1.0
 """Seconds between notes of how far live messages have come; what is read again is known by id."""
 LEDGER_SECONDS = 1.0
+"""Seconds before a ledger that is away is asked again."""
+LATE_SECONDS = 10.0
+"""What may come into an archive behind something that was said so much later."""
 
 NO_ARCHIVE = "keeps no archive (XEP-0313): what is said there while we are away is lost"
 
@@ -62,6 +65,8 @@ class Archive:
     place: Place | None = None
     stand: Place | None = None
     """Where it stood when it was first seen; counts once what came since is committed."""
+    began: Place | None = None
+    """From where it was read last; until it has been looked at once more."""
     behind: bool = False
     """Whether it may hold something that the ledger does not."""
     trouble: str = ""
@@ -194,6 +199,7 @@ class CatchUp:
             page = await reader.page(archive.jid, newest=True)
             archive.stand = _last(page) or Place("", 0.0)
             return
+        archive.began = archive.place
         after, start = _from(archive.place)
         for _ in range(PAGES):
             try:
@@ -210,11 +216,39 @@ class CatchUp:
             after = page.last
         raise NotShown(f"more than {PAGES} pages")
 
-    async def _take(self, archive: Archive, page: Page) -> None:
-        known = archive.place.id if archive.place is not None else ""
+    async def look_again(self, jid: str, reader: Reader) -> None:
+        """Read the end of what was read once more, for what came into the archive late.
+
+        A server of many processes may still be archiving what it gave to our former connection.
+        Nothing from before the place where reading began: it may never have been ours to have.
+        """
+        archive = self._archive(jid)
+        began = archive.began
+        if began is None or archive.place is None or archive.behind:
+            return
+        after: str | None = began.id or None
+        start: float | None = None
+        if began.at + CLOCKS < archive.place.at - LATE_SECONDS:
+            after, start = None, archive.place.at - LATE_SECONDS
+        try:
+            for _ in range(PAGES):
+                page = await reader.page(jid, after=after, start=start)
+                await self._commit(self._translated(archive, page))
+                if page.complete or page.last == after:
+                    break
+                after = page.last
+        except NotShown as error:
+            logger.info("archive=%s not looked at once more: %s", jid, error)
+        archive.began = None
+
+    def _translated(self, archive: Archive, page: Page) -> list[Arrival | Unreadable]:
+        known = archive.began.id if archive.began is not None else ""  # asked by time, it returns
         new = [result for result in page.results if result.id != known]
         found = [self._historian.past(archive.jid, result) for result in new]
-        await self._commit([item for item in found if item is not None])
+        return [item for item in found if item is not None]
+
+    async def _take(self, archive: Archive, page: Page) -> None:
+        await self._commit(self._translated(archive, page))
         place = _last(page)
         if place is not None:
             archive.place = place

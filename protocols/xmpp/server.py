@@ -84,6 +84,8 @@ DRAIN_SECONDS = 0.5
 DISCO_SECONDS = 10
 READ_AGAIN = 60.0
 """Seconds before an archive that could not be read is asked once more."""
+LOOK_AGAIN = 5.0
+"""Seconds before one that was read is looked at for what was archived late."""
 PEOPLE_SECONDS = 0.2
 """How long changes of who is in a room are gathered."""
 
@@ -250,7 +252,11 @@ class Server(ProtocolServer):
             if self._archived is None:
                 self._archived = await self._has_archive(stream)
             await self._read_archive(self._us.jid, self._archived)
-            await asyncio.sleep(READ_AGAIN)
+            if self._catchup.behind(self._us.jid):
+                await asyncio.sleep(READ_AGAIN)
+        await asyncio.sleep(LOOK_AGAIN)
+        if self._reader is not None:
+            await self._catchup.look_again(self._us.jid, self._reader)
 
     async def _has_archive(self, stream: Stream) -> bool | None:
         try:

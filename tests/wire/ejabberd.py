@@ -29,7 +29,12 @@ modules:
   mod_stream_mgmt: {{}}
   mod_muc:
     host: conference.localhost
-    default_room_options: {{persistent: false, anonymous: true}}
+    default_room_options: {{persistent: {archive}, anonymous: true, mam: {archive}}}
+"""
+
+ARCHIVE = """
+  mod_mam:
+    default: always
 """
 
 
@@ -37,7 +42,11 @@ class Ejabberd:
     """One server, to be started and stopped any number of times over the same data."""
 
     def __init__(
-        self, directory: Path, *, users: Iterable[str] = ("bot", "alice", "bob", "eve")
+        self,
+        directory: Path,
+        *,
+        archive: bool = False,
+        users: Iterable[str] = ("bot", "alice", "bob", "eve"),
     ) -> None:
         found = sorted(CODE.glob("*/ejabberd-*/ebin/ejabberd.app"))
         if not (PROGRAM.exists() and found):
@@ -52,7 +61,13 @@ class Ejabberd:
         write_certificate(self.certificate, key, HOST, ROOMS)
         (directory / "both.pem").write_bytes(self.certificate.read_bytes() + key.read_bytes())
         (directory / "ejabberd.yml").write_text(
-            CONFIGURATION.format(directory=directory, port=self.port, tls_port=self.tls_port)
+            CONFIGURATION.format(
+                directory=directory,
+                port=self.port,
+                tls_port=self.tls_port,
+                archive=str(archive).lower(),
+            )
+            + (ARCHIVE if archive else "")
         )
 
     async def start(self) -> None:

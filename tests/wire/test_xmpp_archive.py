@@ -166,11 +166,12 @@ async def test_what_is_said_in_private_while_we_are_away_arrives_once_in_order(
     assert texts_in(again, ALICE) == ["first", *numbered(0, COUNT), "live"]
 
 
-async def test_after_a_crash_live_messages_come_behind_the_past_once_in_order(
+async def speak_over_a_crash(
     lives: Lives,
     people: Any,  # noqa: F811
     link: Link,  # noqa: F811
-) -> None:
+) -> Bot:
+    """Say much in the room and in private while we crash and come again; returns the last one."""
     alice = await people("alice", "lobby")
     await lives.first(alice, LOBBY, port=link.port)
 
@@ -188,6 +189,16 @@ async def test_after_a_crash_live_messages_come_behind_the_past_once_in_order(
     await speaking
     for conversation in (LOBBY, ALICE):
         await happens(lambda key=conversation: len(texts_in(again, key)) > COUNT, 20)
+    return again
+
+
+async def test_after_a_crash_live_messages_come_behind_the_past_once_in_order(
+    lives: Lives,
+    people: Any,  # noqa: F811
+    link: Link,  # noqa: F811
+) -> None:
+    again = await speak_over_a_crash(lives, people, link)
+    for conversation in (LOBBY, ALICE):
         assert texts_in(again, conversation) == ["first", *numbered(0, COUNT)]
 
 
