@@ -662,6 +662,7 @@ class Server(ProtocolServer):
 
     async def _be_up_to_date(self, archive: str) -> None:
         """Wait until it is known what of ours was said before, but not for long."""
+        self._online()
         live = self._catchup.live(archive)
         try:
             async with asyncio.timeout(ENTER_SECONDS):
