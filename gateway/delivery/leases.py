@@ -81,6 +81,8 @@ class Leases:
         if row is not None and former != self.holder and not self._ended(row[1], row[2], row[3]):
             self.elsewhere[name] = f"process {row[2]} on {row[1]}"
             return False
+        if former not in (None, self.holder):  # it did not give the lease back
+            queries.suspect(rows, name)
         until = time.time() + self.seconds
         return queries.take_lease(rows, name, self.holder, self._host, os.getpid(), until, former)
 
@@ -98,8 +100,12 @@ class Leases:
         names, self._wanted = list(self._held), set()
         self._held.clear()
         for name in names:
-            drop = partial(queries.drop_lease, name=name, holder=self.holder)
-            await self._journal.write(drop)
+            await self._journal.write(partial(self._drop, name=name))
+
+    def _drop(self, rows: Rows, name: str) -> None:
+        if queries.holds_lease(rows, name, self.holder):
+            queries.clear_suspicion(rows, name)
+        queries.drop_lease(rows, name, self.holder)
 
 
 def _alive(pid: int) -> bool:

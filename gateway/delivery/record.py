@@ -30,6 +30,8 @@ class Item:
     tries: int = 0
     waiting: bool = False
     until: float | None = None
+    deaths: int = 0
+    """How often a process may have died of it."""
 
     @property
     def key(self) -> str:

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
 
 
+DEATHS = 5
+"""How often a process may die with an event in hand, nothing recorded, until it is set aside."""
+
+
 class LedgerRecord:
     """A ``Record`` kept in the ledger of a switchboard."""
 
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
         self._journal = switchboard.journal
+        self._suspects: dict[str, int] = {}
+        """Events in hand that a process died with: key and inbox row."""
 
     # Hearing
 
@@ -57,12 +63,11 @@ class LedgerRecord:
 
     async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
-        return await self._journal.read_in_order(
-            lambda rows: [
-                _item_from_received(rows, received)
-                for received in queries.unhandled(rows, conversation, skip, limit)
-            ]
+        found = await self._journal.read_in_order(
+            partial(_unhandled, conversation=conversation, skip=skip, limit=limit)
         )
+        self._suspects |= {item.key: item.number for item in found if item.deaths}
+        return found
 
     async def unread(self, stream: str, after: int, limit: int) -> list[Item]:
         """See ``Record.unread``."""
@@ -75,6 +80,7 @@ class LedgerRecord:
         self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
     ) -> None:
         """See ``Record.handled``; all of it is one commit."""
+        self._suspects.pop(item.key, None)
         if item.source != GROUP:
             EVENTS_HANDLED.labels(account_of(conversation)).inc()
         self._journal.post(
@@ -83,6 +89,7 @@ class LedgerRecord:
 
     def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
         """See ``Record.learned``."""
+        self._progressed(step.cause)
         return self._journal.write(
             lambda rows: queries.keep_step(
                 rows, conversation, step.cause, step.ordinal, step.result
@@ -100,6 +107,7 @@ class LedgerRecord:
 
     def aside(self, conversation: str, item: Item, error: str) -> None:
         """See ``Record.aside``."""
+        self._suspects.pop(item.key, None)
         EVENTS_DROPPED.labels("aside").inc()
         self._journal.post(partial(_aside, conversation=conversation, item=item, error=error))
 
@@ -113,17 +121,27 @@ class LedgerRecord:
         to = event.get("to") or conversation
         if protocol_of(to) == "room":
             await self._tell(conversation, to, body)
-        elif self._switchboard.keeps_log(to):
-            await self._append(conversation, to, key, body)
-        else:
-            await self._queue(conversation, to, key, body)
+        elif await self._say(conversation, to, key, body):
+            self._progressed(cause)
+
+    def _progressed(self, cause: str | None) -> None:
+        """A handler recorded something new: should the process die now, its event is not why."""
+        inbox = self._suspects.pop(cause or "", None)
+        if inbox is not None:
+            self._journal.post(partial(queries.spare, inbox=inbox))
+
+    async def _say(self, conversation: str, to: str, key: str, body: Event) -> bool:
+        """Take what is said to a conversation; whether it had not been said before."""
+        if self._switchboard.keeps_log(to):
+            return await self._append(conversation, to, key, body)
+        return await self._queue(conversation, to, key, body)
 
     async def _tell(self, conversation: str, to: str, body: Event) -> None:
         author = await self._author(conversation, body)
         message = {"type": "room.message", "origin": conversation, **body, "author": author}
         await self._switchboard.rooms.tell(room_name(to), message)
 
-    async def _append(self, conversation: str, to: str, key: str, body: Event) -> None:
+    async def _append(self, conversation: str, to: str, key: str, body: Event) -> bool:
         author = await self._author(to, body)
         event = {**body, "type": f"{protocol_of(to)}.message", "author": author, "at": time.time()}
         message = event.pop("message", None)
@@ -140,8 +158,9 @@ class LedgerRecord:
         if new:
             self._switchboard.log.publish(to, seq, event)
             self._switchboard.watch(to, "out", event)
+        return new
 
-    async def _queue(self, conversation: str, to: str, key: str, body: Event) -> None:
+    async def _queue(self, conversation: str, to: str, key: str, body: Event) -> bool:
         account = account_of(to)
         event = {**body, "type": f"{protocol_of(to)}.message"}
         number = await self._journal.write(
@@ -158,6 +177,7 @@ class LedgerRecord:
         if number is not None:
             self._switchboard.send_soon(account, Outgoing(number, to, conversation, event, 0))
             self._switchboard.watch(to, "out", event)
+        return number is not None
 
     async def _author(self, conversation: str, body: Event) -> Author:
         """Who is shown to have said it: whoever the event names, else our bot."""
@@ -201,12 +221,43 @@ def _known(
     return facts, session, queries.cursor(rows, conversation), fresh
 
 
+def _unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+    found = queries.unhandled(rows, conversation, skip, limit)
+    return [_item_from_received(rows, one) for one in found if _may_be_tried(rows, one)]
+
+
+def _may_be_tried(rows: Rows, received: Received) -> bool:
+    """Whether a handler may have it; counted before, if a process died with it."""
+    if received.deaths >= DEATHS:
+        error = f"the process died {received.deaths} times with it in hand"
+        queries.set_aside(
+            rows,
+            account_of(received.conversation),
+            received.conversation,
+            received.event,
+            error,
+            time.time(),
+            received.id,
+        )
+    elif received.deaths:
+        queries.risk(rows, received.id)
+    return received.deaths < DEATHS
+
+
 def _item_from_received(rows: Rows, received: Received) -> Item:
     event = received.event
     learned = queries.steps(rows, received.conversation, event["key"])
     if learned:
         event["steps"] = learned
-    return Item(INBOX, received.id, event, received.tries, received.waiting, received.until)
+    return Item(
+        INBOX,
+        received.id,
+        event,
+        received.tries,
+        received.waiting,
+        received.until,
+        received.deaths,
+    )
 
 
 def _handled(

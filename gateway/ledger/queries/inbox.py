@@ -25,6 +25,7 @@ class Received:
     tries: int = 0
     waiting: bool = False
     until: float | None = None
+    deaths: int = 0
 
 
 def record(
@@ -50,17 +51,17 @@ def rewrite(rows: Rows, inbox: int, event: Event) -> None:
 
 def received_from_row(row: Row) -> Received:
     """An inbox row as it is worked on; its key names the row, unless it had one (log entries)."""
-    number, conversation, event, tries, state, until = row
+    number, conversation, event, tries, state, until, deaths = row
     body = orjson.loads(event)
     body.setdefault("key", f"i{number}")
-    return Received(number, conversation, body, tries, state == WAITING, until)
+    return Received(number, conversation, body, tries, state == WAITING, until, deaths)
 
 
 def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Received]:
     """The next unhandled arrivals of a conversation, in order; ``skip`` are in hand already."""
     held = set(skip)
     found = rows.all(
-        "SELECT id, conversation, event, tries, state, until FROM gateway_inbox"
+        "SELECT id, conversation, event, tries, state, until, deaths FROM gateway_inbox"
         " WHERE conversation = %s AND state < %s ORDER BY id LIMIT %s",
         conversation,
         HANDLED,
@@ -96,12 +97,48 @@ def settle_delivery(rows: Rows, identity: str, delivery: str) -> None:
 
 def wait(rows: Rows, inbox: int, until: float | None) -> None:
     """An arrival's handler waits for a person."""
-    rows.run("UPDATE gateway_inbox SET state = %s, until = %s WHERE id = %s", WAITING, until, inbox)
+    rows.run(
+        "UPDATE gateway_inbox SET state = %s, until = %s, deaths = 0 WHERE id = %s",
+        WAITING,
+        until,
+        inbox,
+    )
 
 
 def try_again(rows: Rows, inbox: int, tries: int) -> None:
     """An arrival's handler raised."""
     rows.run("UPDATE gateway_inbox SET tries = %s WHERE id = %s", tries, inbox)
+
+
+def suspect(rows: Rows, account: str) -> None:
+    """A process died with an account: the first event of each conversation may have done it."""
+    rows.run(
+        "UPDATE gateway_inbox SET deaths = 1 WHERE deaths = 0 AND id IN"
+        " (SELECT MIN(id) FROM gateway_inbox WHERE conversation LIKE %s AND state = %s"
+        " GROUP BY conversation)",
+        f"{account}:%",
+        NEW,
+    )
+
+
+def risk(rows: Rows, inbox: int) -> None:
+    """A handler gets an event that a process died with: count this life as lost, until spared."""
+    rows.run("UPDATE gateway_inbox SET deaths = deaths + 1 WHERE id = %s", inbox)
+
+
+def spare(rows: Rows, inbox: int) -> None:
+    """Its handler recorded something new: this life does not count."""
+    rows.run("UPDATE gateway_inbox SET deaths = deaths - 1 WHERE id = %s AND deaths > 1", inbox)
+
+
+def clear_suspicion(rows: Rows, account: str) -> None:
+    """The process stops as it should: none of an account's events has killed it."""
+    rows.run(
+        "UPDATE gateway_inbox SET deaths = 0"
+        " WHERE conversation LIKE %s AND state < %s AND deaths > 0",
+        f"{account}:%",
+        HANDLED,
+    )
 
 
 def due_dialogues(rows: Rows, account: str, now: float) -> list[str]:
