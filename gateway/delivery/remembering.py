@@ -89,11 +89,9 @@ class LedgerRecord:
 
     def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
         """See ``Record.learned``."""
-        self._progressed(step.cause)
+        suspect = self._suspects.get(step.cause)
         return self._journal.write(
-            lambda rows: queries.keep_step(
-                rows, conversation, step.cause, step.ordinal, step.result
-            )
+            partial(_learned, conversation=conversation, step=step, suspect=suspect)
         )
 
     def waits(self, conversation: str, item: Item) -> None:
@@ -121,27 +119,19 @@ class LedgerRecord:
         to = event.get("to") or conversation
         if protocol_of(to) == "room":
             await self._tell(conversation, to, body)
-        elif await self._say(conversation, to, key, body):
-            self._progressed(cause)
-
-    def _progressed(self, cause: str | None) -> None:
-        """A handler recorded something new: should the process die now, its event is not why."""
-        inbox = self._suspects.pop(cause or "", None)
-        if inbox is not None:
-            self._journal.post(partial(queries.spare, inbox=inbox))
-
-    async def _say(self, conversation: str, to: str, key: str, body: Event) -> bool:
-        """Take what is said to a conversation; whether it had not been said before."""
-        if self._switchboard.keeps_log(to):
-            return await self._append(conversation, to, key, body)
-        return await self._queue(conversation, to, key, body)
+        elif self._switchboard.keeps_log(to):
+            await self._append(conversation, to, key, body, self._suspects.get(cause or ""))
+        else:
+            await self._queue(conversation, to, key, body, self._suspects.get(cause or ""))
 
     async def _tell(self, conversation: str, to: str, body: Event) -> None:
         author = await self._author(conversation, body)
         message = {"type": "room.message", "origin": conversation, **body, "author": author}
         await self._switchboard.rooms.tell(room_name(to), message)
 
-    async def _append(self, conversation: str, to: str, key: str, body: Event) -> bool:
+    async def _append(
+        self, conversation: str, to: str, key: str, body: Event, suspect: int | None
+    ) -> None:
         author = await self._author(to, body)
         event = {**body, "type": f"{protocol_of(to)}.message", "author": author, "at": time.time()}
         message = event.pop("message", None)
@@ -152,20 +142,24 @@ class LedgerRecord:
             seq, new = queries.append(rows, to, f"{conversation}|{key}", event, event["at"])
             if new and message is not None:
                 queries.keep_copy(rows, message, to, 0, str(seq), author["id"])
+            if new:
+                _spare(rows, suspect)
             return seq, new
 
         seq, new = await self._journal.write(operation)
         if new:
             self._switchboard.log.publish(to, seq, event)
             self._switchboard.watch(to, "out", event)
-        return new
 
-    async def _queue(self, conversation: str, to: str, key: str, body: Event) -> bool:
+    async def _queue(
+        self, conversation: str, to: str, key: str, body: Event, suspect: int | None
+    ) -> None:
         account = account_of(to)
         event = {**body, "type": f"{protocol_of(to)}.message"}
         number = await self._journal.write(
             partial(
-                queries.queue,
+                _queued,
+                suspect=suspect,
                 account=account,
                 conversation=to,
                 key=f"{conversation}|{key}",
@@ -177,7 +171,6 @@ class LedgerRecord:
         if number is not None:
             self._switchboard.send_soon(account, Outgoing(number, to, conversation, event, 0))
             self._switchboard.watch(to, "out", event)
-        return number is not None
 
     async def _author(self, conversation: str, body: Event) -> Author:
         """Who is shown to have said it: whoever the event names, else our bot."""
@@ -219,6 +212,24 @@ def _known(
     facts, session = queries.facts_and_session(rows, conversation) or (None, {})
     fresh = not queries.steps(rows, conversation, OPENING)
     return facts, session, queries.cursor(rows, conversation), fresh
+
+
+def _spare(rows: Rows, suspect: int | None) -> None:
+    """A handler recorded something new: should the process die now, its event is not why."""
+    if suspect is not None:
+        queries.spare(rows, suspect)
+
+
+def _learned(rows: Rows, conversation: str, step: Learned, suspect: int | None) -> None:
+    queries.keep_step(rows, conversation, step.cause, step.ordinal, step.result)
+    _spare(rows, suspect)
+
+
+def _queued(rows: Rows, suspect: int | None, **row: Any) -> int | None:
+    number = queries.queue(rows, **row)
+    if number is not None:
+        _spare(rows, suspect)
+    return number
 
 
 def _unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:

@@ -18,7 +18,7 @@ from gateway.cli import main
 
 COMMITS = {
     "inbox": "AccountPort._record",
-    "outbox": "queue",
+    "outbox": "_queued",
     "handled": "_handled",
     "outcome": "Outbox._sent",
 }
