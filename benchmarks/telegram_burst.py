@@ -1,13 +1,14 @@
-"""A burst of Telegram updates, each answered: our gateway beside python-telegram-bot.
+"""A burst of Telegram updates, each answered: our gateway, python-telegram-bot and aiogram.
 
     python benchmarks/telegram_burst.py [--updates 5000] [--chats 200] [--runs 3]
 
 The simulated Bot API runs in a process of its own and has all updates at once; what counts is the
 CPU time of the bot's process, because the machine is shared with the Bot API's. "gateway" is
 ``gateway serve`` with an echo ``ChatConsumer``, its ledger on disk and ``limits = "off"``;
-"python-telegram-bot" is its Application as built by default, which has no ledger. Then 100
-updates a second, one by one: the time from an update to its answer at the Bot API, beside the
-time that the disk takes for one sync. Every answer is counted. About 80 seconds.
+"python-telegram-bot" is its Application as built by default, "aiogram" its Dispatcher likewise;
+neither has a ledger. Then 100 updates a second, one by one: the time from an update to its answer
+at the Bot API, beside the time that the disk takes for one sync. Every answer is counted. Needs
+the ``bench`` extra. About two minutes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,7 @@ def outcome(said: dict[str, float], calls: Calls) -> dict[str, Any]:
 # The bots.
 
 
-def serve_peer(api: str) -> None:
+def serve_python_telegram_bot(api: str) -> None:
     from telegram.ext import Application, MessageHandler, filters
 
     async def echo(update: Any, context: Any) -> None:
@@ -123,6 +125,25 @@ def serve_peer(api: str) -> None:
     application = Application.builder().token(TOKEN).base_url(f"{api}/bot").build()
     application.add_handler(MessageHandler(filters.TEXT, echo))
     application.run_polling()
+
+
+def serve_aiogram(api: str) -> None:
+    from aiogram import Bot, Dispatcher, F
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+    from aiogram.types import Message
+
+    dispatcher = Dispatcher()
+
+    @dispatcher.message(F.text)
+    async def echo(message: Message) -> None:
+        await message.answer(f"You said: {message.text}")
+
+    session = AiohttpSession(api=TelegramAPIServer.from_base(api))
+    asyncio.run(dispatcher.start_polling(Bot(TOKEN, session=session)))
+
+
+PEERS = {"python-telegram-bot": serve_python_telegram_bot, "aiogram": serve_aiogram}
 
 
 @contextlib.asynccontextmanager
@@ -142,8 +163,8 @@ def echo_gateway(api: str, directory: Path) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def peer(api: str, directory: Path) -> Any:
-    command = [sys.executable, __file__, "--peer", api]
+async def peer(name: str, api: str, directory: Path) -> Any:
+    command = [sys.executable, __file__, "--peer", name, api]
     process = await asyncio.create_subprocess_exec(*command, env=ENVIRONMENT)
     try:
         yield process.pid
@@ -152,7 +173,7 @@ async def peer(api: str, directory: Path) -> Any:
         await process.wait()
 
 
-BOTS = {"gateway": gateway, "python-telegram-bot": peer}
+BOTS = {"gateway": gateway} | {name: partial(peer, name) for name in PEERS}
 
 
 # The measurement.
@@ -261,10 +282,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
     parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", help=argparse.SUPPRESS)
+    parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peer:
-        serve_peer(options.peer)
+        name, api = options.peer
+        PEERS[name](api)
         return
     work = serve_api(options.chats) if options.api else compare(options)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
