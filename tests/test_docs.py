@@ -45,6 +45,9 @@ RECEIVED = {
     "Message": events.Message,
     "Edit": events.Edit,
     "Delete": events.Delete,
+    "Reaction": events.Reaction,
+    "Action": events.Action,
+    "Receipt": events.Receipt,
     "Typing": events.Typing,
     "Join": events.Notice,
     "Leave": events.Notice,
@@ -58,6 +61,10 @@ RECEIVED = {
 OF_ONE_PLATFORM = ("Skipped", "Update", "Stanza")
 SENT = {
     "Message": events.SendMessage,
+    "Edit": events.SendEdit,
+    "Delete": events.SendDelete,
+    "Reaction": events.SendReaction,
+    "Answer": events.SendAnswer,
     "Typing": events.SendTyping,
     "Accept": events.Accept,
     "Handled": events.Handled,

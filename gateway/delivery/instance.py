@@ -22,7 +22,7 @@ from gateway.delivery.record import GROUP, LOG, Item, Learned
 from gateway.delivery.session import Session
 from gateway.vocabulary import text
 from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
-from gateway.vocabulary.events import SENDS, Event, kind_of, prefix_of
+from gateway.vocabulary.events import DURABLE, SENDS, Event, kind_of, prefix_of
 
 if TYPE_CHECKING:
     from gateway.delivery.conversation import Conversation
@@ -172,7 +172,7 @@ class Instance:
         if self.closed:
             raise ConversationClosed(f"{self.conversation.key} has ended")
         match self._kind(event):
-            case "message":
+            case kind if kind in DURABLE:
                 await self._say(event)
             case "handled":
                 self._handled(event)

@@ -12,10 +12,23 @@ from typing import Any, Literal, NotRequired, TypedDict
 Event = dict[str, Any]
 """Any event, as ASGI has it."""
 
-RECEIVED = ("message", "edit", "delete", "typing", "join", "leave", "sent", "failed", "disconnect")
+RECEIVED = (
+    "message",
+    "edit",
+    "delete",
+    "reaction",
+    "action",
+    "typing",
+    "receipt",
+    "join",
+    "leave",
+    "sent",
+    "failed",
+    "disconnect",
+)
 """The kinds that an application may receive."""
 
-DURABLE = ("message",)
+DURABLE = ("message", "edit", "delete", "reaction", "answer")
 """The kinds of sends that the ledger keeps until the network has them."""
 
 PASSING = ("typing",)
@@ -73,10 +86,68 @@ class Scope(Facts):
     state: dict[str, Any]
 
 
+class Span(TypedDict):
+    """How a part of a text is shown: code points ``start`` up to, not including, ``end``."""
+
+    style: Literal[
+        "bold",
+        "italic",
+        "underline",
+        "strike",
+        "spoiler",
+        "code",
+        "pre",
+        "link",
+        "quote",
+        "mention",
+        "emoji",
+    ]
+    start: int
+    end: int
+    language: NotRequired[str]
+    url: NotRequired[str]
+    user: NotRequired[str]
+    id: NotRequired[str]
+
+
 class Attachment(TypedDict):
-    """Something that is not text."""
+    """Something that is not text; a file has a ``source``."""
 
     kind: str
+    source: NotRequired[str]
+    name: NotRequired[str]
+    type: NotRequired[str]
+    size: NotRequired[int]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    duration: NotRequired[float]
+    latitude: NotRequired[float]
+    longitude: NotRequired[float]
+    text: NotRequired[str]
+
+
+class Button(TypedDict):
+    """What a person can press: ``data`` comes back in an ``action``, ``url`` is opened."""
+
+    text: str
+    data: NotRequired[str]
+    url: NotRequired[str]
+
+
+class Quoted(TypedDict):
+    """The beginning of a message that is answered, for chats that cannot point at it."""
+
+    author: str
+    text: str
+
+
+class Reacted(TypedDict):
+    """One reaction of one person to a room's message."""
+
+    emoji: str
+    author: str
+    name: str
+    origin: str | None
 
 
 # What an application receives
@@ -97,8 +168,14 @@ class Message(Received):
     text: str
     author: Author
     at: float
+    spans: NotRequired[list[Span]]
     attachments: NotRequired[list[Attachment]]
+    buttons: NotRequired[list[list[Button]]]
     reply_to: NotRequired[str | None]
+    quoted: NotRequired[Quoted | None]
+    origin_id: NotRequired[str | None]
+    album: NotRequired[str | None]
+    bridged: NotRequired[bool]
     foreign: NotRequired[bool]
     origin: NotRequired[str | None]
     client: NotRequired[str | None]
@@ -111,7 +188,47 @@ class Edit(Message):
 
 
 class Delete(Received):
-    """``delete``."""
+    """``delete``: a message is gone."""
+
+    id: str
+    author: Author
+    at: float
+    origin_id: NotRequired[str | None]
+    moderated: NotRequired[bool]
+    origin: NotRequired[str | None]
+    client: NotRequired[str | None]
+    ref: NotRequired[str | None]
+
+
+class Reaction(Received):
+    """``reaction``: all that its author shows on a message now."""
+
+    id: str
+    author: Author
+    emoji: list[str]
+    at: float
+    reactions: NotRequired[list[Reacted]]
+    origin: NotRequired[str | None]
+    client: NotRequired[str | None]
+    ref: NotRequired[str | None]
+
+
+class Action(Received):
+    """``action``: a button was pressed."""
+
+    id: str
+    button: str
+    data: str | None
+    author: Author
+    token: str
+    at: float
+    origin: NotRequired[str | None]
+    client: NotRequired[str | None]
+    ref: NotRequired[str | None]
+
+
+class Receipt(Received):
+    """``receipt``: somebody's client has what the application sent."""
 
     id: str
     author: Author
@@ -181,13 +298,64 @@ class SendMessage(TypedDict):
 
     type: str
     text: NotRequired[str]
+    spans: NotRequired[list[Span]]
     ref: NotRequired[str]
     to: NotRequired[str]
     reply_to: NotRequired[str | None]
+    quoted: NotRequired[Quoted | None]
     author: NotRequired[Author]
     origin: NotRequired[str | None]
     attachments: NotRequired[list[Attachment]]
+    buttons: NotRequired[list[list[Button]]]
     message: NotRequired[str]
+
+
+class SendEdit(TypedDict):
+    """``edit``."""
+
+    type: str
+    id: str
+    text: NotRequired[str]
+    spans: NotRequired[list[Span]]
+    ref: NotRequired[str]
+    to: NotRequired[str]
+    author: NotRequired[Author]
+    origin: NotRequired[str | None]
+    attachments: NotRequired[list[Attachment]]
+    buttons: NotRequired[list[list[Button]]]
+
+
+class SendDelete(TypedDict):
+    """``delete``."""
+
+    type: str
+    id: str
+    ref: NotRequired[str]
+    to: NotRequired[str]
+    author: NotRequired[Author]
+    origin: NotRequired[str | None]
+
+
+class SendReaction(TypedDict):
+    """``reaction``; ``reactions`` are those of a room, where they are shown."""
+
+    type: str
+    id: str
+    emoji: NotRequired[list[str]]
+    reactions: NotRequired[list[Reacted]]
+    ref: NotRequired[str]
+    to: NotRequired[str]
+    author: NotRequired[Author]
+    origin: NotRequired[str | None]
+
+
+class SendAnswer(TypedDict):
+    """``answer``: to who pressed a button."""
+
+    type: str
+    token: str
+    text: NotRequired[str]
+    ref: NotRequired[str]
 
 
 class SendTyping(TypedDict):
