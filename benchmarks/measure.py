@@ -6,6 +6,8 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +36,19 @@ def percentile(values: Iterable[float], percent: float) -> float:
     """The value that ``percent`` of the values do not exceed (nearest rank)."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]
+
+
+def sync_milliseconds(directory: str | None = None) -> list[float]:
+    """How long the disk takes to keep 4 KiB, a few dozen times."""
+    times = []
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        for _ in range(50):
+            file.write(bytes(4096))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(1000 * (time.perf_counter() - began))
+    return times
 
 
 def spread(values: Sequence[float], form: str = "{:.1f}") -> str:

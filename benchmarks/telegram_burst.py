@@ -36,6 +36,7 @@ from measure import (
     print_machine,
     print_table,
     spread,
+    sync_milliseconds,
 )
 
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wire")]
@@ -248,19 +249,6 @@ async def measure(name: str, options: argparse.Namespace, found: Found) -> None:
     finally:
         api.process.kill()
         await api.process.wait()
-
-
-def sync_milliseconds(directory: str | None) -> list[float]:
-    """How long the disk takes to keep 4 KiB."""
-    times = []
-    with tempfile.NamedTemporaryFile(dir=directory) as file:
-        for _ in range(50):
-            file.write(bytes(4096))
-            file.flush()
-            began = time.perf_counter()
-            os.fsync(file.fileno())
-            times.append(1000 * (time.perf_counter() - began))
-    return times
 
 
 async def compare(options: argparse.Namespace) -> None:

@@ -131,7 +131,8 @@ class Link:
         for writer in list(self._writers):
             raw = writer.get_extra_info("socket")
             with suppress(OSError):
-                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                if raw is not None:  # else it is closed already
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
         self._writers.clear()
 
