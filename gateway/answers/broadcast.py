@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.delivery.outbox import BROADCASTER
+from gateway.delivery.line import BROADCASTER
 from gateway.delivery.rooms import SYSTEM
 from gateway.delivery.switchboard import Switchboard
 from gateway.ledger.models import QUEUED, SENT

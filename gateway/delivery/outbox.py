@@ -14,12 +14,12 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+from gateway.delivery.line import DEPTH, Line, is_broadcast
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
 from gateway.delivery.pace import Held, Pace
 from gateway.delivery.server import ProtocolServer
@@ -41,15 +41,18 @@ from gateway.vocabulary.events import Event, Facts
 
 logger = logging.getLogger(__name__)
 
-PAGE = 1_000
-"""Rows of one account that are in memory; the rest wait in their table."""
+LINES = 1_000
+"""Conversations of one account whose rows are in memory; those of the others wait in the table."""
+
+BROADCASTS = LINES // 2
+"""Those of them that hold broadcasts only."""
 
 PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds between two tries of what did not reach the network: doubled each time, with jitter."""
 
-BROADCASTER = "gateway:broadcast"
-"""The author of what is said to many at once: it goes out when nobody waits for an answer."""
+ANSWERS, BROADCAST = False, True
+"""The two kinds of what waits: answers to people go before what is said to many at once."""
 
 
 class Outbox:
@@ -69,14 +72,14 @@ class Outbox:
         self.unknown = 0
         self._out = EVENTS_OUT.labels(account)
         self._journal = journal
-        self._lines: dict[str, deque[Outgoing]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._held: set[int] = set()
-        self.behind = False
-        """Whether the table may hold rows that are not in memory: nothing overtakes those."""
+        self._lines: dict[str, Line] = {}
+        self._broadcasts: set[str] = set()
+        """The lines that hold broadcasts only."""
+        self._behind = {ANSWERS: False, BROADCAST: False}
+        """Whether the table may hold rows of conversations without a line."""
+        self._last = {ANSWERS: "", BROADCAST: ""}
+        """The conversation that got a line last: the next look goes on behind it."""
         self._looking = asyncio.Lock()
-        self._late: list[Outgoing] | None = None
-        """What was offered while the table is being read."""
         self._room = asyncio.Semaphore(server.limits.at_once)
         # Broadcasts that a slow network holds up may not take every place.
         self._broadcast_room = asyncio.Semaphore(max(1, server.limits.at_once // 2))
@@ -84,7 +87,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Rows in memory."""
-        return len(self._held)
+        return sum(len(line.rows) for line in self._lines.values())
 
     @property
     def held(self) -> Held:
@@ -93,80 +96,134 @@ class Outbox:
 
     def offer(self, row: Outgoing) -> None:
         """Take a row that was just committed; what does not fit is fetched later."""
-        if row.id in self._held:
-            return
-        if self._late is not None:
-            self._late.append(row)
-        elif self.behind or len(self._held) >= PAGE:
-            self.behind = True
-        else:
-            self._put(row)
+        broadcast = is_broadcast(row.event)
+        line = self._lines.get(row.conversation)
+        if line is None:
+            # While the table may hold earlier rows of it, the line reads them before this one.
+            first = self._unknown
+            if not self._has_room(broadcast) or (broadcast and self._behind[broadcast]):
+                self._behind[broadcast] = True
+                return
+            line = self._open(row.conversation, broadcast=broadcast)
+            line.more = first
+        if not broadcast:
+            self._broadcasts.discard(row.conversation)
+        line.offer(row)
 
-    def _put(self, row: Outgoing) -> None:
-        self._held.add(row.id)
-        self._lines.setdefault(row.conversation, deque()).append(row)
-        if row.conversation not in self._tasks:
-            task = asyncio.get_running_loop().create_task(self._serve(row.conversation))
-            self._tasks[row.conversation] = task
+    @property
+    def _unknown(self) -> bool:
+        """Whether a conversation without a line may have rows in the table."""
+        return self._looking.locked() or any(self._behind.values())
+
+    def look_first(self) -> None:
+        """Trust nothing in memory: what waits in the table goes before what comes."""
+        self._behind = {ANSWERS: True, BROADCAST: True}
+
+    def _has_room(self, broadcast: bool) -> bool:
+        full = broadcast and len(self._broadcasts) >= BROADCASTS
+        return not full and len(self._lines) < LINES
+
+    def _open(self, conversation: str, *, broadcast: bool) -> Line:
+        line = self._lines[conversation] = Line(conversation, answers=not broadcast)
+        if broadcast:
+            self._broadcasts.add(conversation)
+        line.task = asyncio.get_running_loop().create_task(self._serve(line))
+        return line
 
     async def look(self) -> None:
-        """Fetch what waits in the table."""
+        """Find the conversations that wait in the table, those with answers first."""
         async with self._looking:
-            self.behind = True
-            held = tuple(self._held)
-            if len(held) < PAGE:
-                await self._look(held, PAGE - len(held))
+            for broadcast in (ANSWERS, BROADCAST):
+                try:
+                    await self._look(broadcast)
+                except BaseException:
+                    self._behind[broadcast] = True
+                    raise
 
-    async def _look(self, held: tuple[int, ...], room: int) -> None:
-        late = self._late = []
-        try:
-            # In order: a row that was sent, and is held no more, is marked so before this looks.
-            rows = await self._journal.read_in_order(
-                lambda rows: queries.queued(rows, self.account, held, room)
-            )
-        finally:
-            self._late = None
-        for row in rows:
-            if row.id not in self._held:
-                self._put(row)
-        self.behind = len(rows) >= room
-        for row in late:
-            self.offer(row)
+    async def _look(self, broadcast: bool) -> None:
+        self._behind[broadcast] = False
+        question = partial(
+            queries.lines,
+            account=self.account,
+            after=self._last[broadcast],
+            limit=LINES + 1,  # there are others, then, than those that have a line
+            broadcast=broadcast,
+        )
+        for conversation in await self._journal.read(question):
+            line = self._lines.get(conversation)
+            if line is None:
+                if not self._has_room(broadcast):
+                    self._behind[broadcast] = True
+                    break
+                line = self._open(conversation, broadcast=broadcast)
+                self._last[broadcast] = conversation
+            line.more = True
+            line.answers = line.answers or not broadcast
+
+    def move(self, old: str, new: str, renamed: asyncio.Future[Any]) -> None:
+        """The rows of a conversation get another name: what follows goes out under that one.
+
+        In order: first what is on the wire, then, ``renamed``, what waits in the table.
+        """
+        former = self._lines.get(old)
+        line = self._lines.get(new) or self._open(new, broadcast=False)
+        line.wait_for({renamed} if former is None else {renamed, former.task})
+        if former is not None:
+            former.end()
 
     async def stop(self, seconds: float) -> None:
         """Let the lines come to an end, at most ``seconds``; the rows stay in their table."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=seconds)
-        for task in list(self._tasks.values()):
-            task.cancel()
+        tasks = [line.task for line in self._lines.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for line in self._lines.values():
+            line.task.cancel()
 
     # One line
 
-    async def _serve(self, conversation: str) -> None:
-        line = self._lines[conversation]
+    async def _serve(self, line: Line) -> None:
+        page = partial(
+            queries.line, account=self.account, conversation=line.conversation, limit=DEPTH
+        )
         try:
-            await self._work_off(line)
+            while await line.fill(lambda: self._journal.read(page)):
+                await self._work_off(line)
         except LedgerAway as error:
-            logger.warning("conversation=%s the ledger is away: %s", conversation, error)
+            logger.warning("conversation=%s the ledger is away: %s", line.conversation, error)
         finally:
-            # What is left goes back to its table, and nothing may overtake it there.
-            self.behind = self.behind or bool(line)
-            self._held.difference_update(row.id for row in line)
-            del self._lines[conversation], self._tasks[conversation]
-        # Not for each line that ends: a look reads a whole page.
-        if self.behind and (len(self._held) <= PAGE // 2 or not self._lines):
-            await self._look_again()
+            self._close(line)
+        await self._look_for_more()
 
-    async def _work_off(self, line: deque[Outgoing]) -> None:
-        while line:
+    def _close(self, line: Line) -> None:
+        del self._lines[line.conversation]
+        self._broadcasts.discard(line.conversation)
+        if line.rows or line.more:  # it goes back to the table, and nothing may overtake it there
+            self._behind[line.yields] = True
+
+    async def _work_off(self, line: Line) -> None:
+        """Send what is in memory, until the conversation has another name."""
+        while line.rows:
+            line.sending = True
             try:
-                await self._send(line[0])
+                await self._send(line.rows[0])
             except Moved as moved:
-                await self.moved(line[0].conversation, moved.conversation)
-                return  # the rows bear the new name now, in their table
-            line.popleft()
+                await self.moved(line.conversation, moved.conversation)
+                line.end()
+                line.rows.clear()
+                return
+            finally:
+                line.sending = False
+            line.rows.popleft()
 
-    async def _look_again(self) -> None:
+    async def _look_for_more(self) -> None:
+        """Read the table if lines are free for what waits there; not for each line that ends."""
+        answers = len(self._lines) - len(self._broadcasts)
+        free = {
+            ANSWERS: answers <= (LINES - BROADCASTS) // 2,
+            BROADCAST: len(self._broadcasts) <= BROADCASTS // 2,
+        }
+        if self._looking.locked() or not any(free[kind] and self._behind[kind] for kind in free):
+            return
         try:
             await self.look()
         except LedgerAway as error:
@@ -202,11 +259,10 @@ class Outbox:
     async def _settle(self, row: Outgoing, operation: Operation[None]) -> None:
         """Commit the outcome of a row, before the next of its line is sent.
 
-        So, when the process dies, one row of a conversation at most has an unknown fate. Until
-        then it is held, so that no look sends it again.
+        So, when the process dies, one row of a conversation at most has an unknown fate. The
+        table is read for its line after that, so that nothing reads the row as queued.
         """
         await self._commit(operation)
-        self._held.discard(row.id)
 
     async def _commit(self, operation: Operation[None]) -> None:
         """Commit what the network has told us, however long the ledger is away."""
@@ -277,8 +333,7 @@ class Outbox:
                 raise Refused("internal", f"{type(error).__name__}: {error}") from error
 
     def _yields(self, conversation: str) -> bool:
-        """Whether a line holds broadcasts only; an answer behind one hurries it along."""
-        return all(is_broadcast(row.event) for row in self._lines[conversation])
+        return self._lines[conversation].yields
 
     @asynccontextmanager
     async def _place(self, broadcast: bool) -> AsyncIterator[None]:
@@ -298,9 +353,3 @@ class Outbox:
         if native is None and "#" in reference:
             return event | {"reply_to": None}
         return event | {"reply_to": native or reference}
-
-
-def is_broadcast(event: Event) -> bool:
-    """Whether an event was said to many at once."""
-    author: Mapping[str, Any] = event.get("author") or {}
-    return author.get("id") == BROADCASTER

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from gateway.delivery.line import is_broadcast
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_HANDLED
 from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
 from gateway.ledger import queries
@@ -166,6 +167,7 @@ class LedgerRecord:
                 sender=conversation,
                 event=event,
                 at=time.time(),
+                broadcast=is_broadcast(event),
             )
         )
         if number is not None:

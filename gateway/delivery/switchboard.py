@@ -184,7 +184,7 @@ class Switchboard:
     def _gained(self, account: str) -> None:
         logger.debug("account=%s is at home here", account)
         if account in self.outboxes:
-            self.outboxes[account].behind = True  # what waits there goes before what comes
+            self.outboxes[account].look_first()
         self._soon(self._take_over(account))
 
     async def _take_over(self, account: str) -> None:

@@ -42,6 +42,19 @@ class Conversation(models.Model):
         ]
 
 
+class Alias(models.Model):
+    """A name that a conversation once had, before its chat moved."""
+
+    name = models.TextField(primary_key=True)
+    conversation = models.TextField(db_index=True)
+    """Its name now."""
+
+    class Meta:
+        """Where it is kept."""
+
+        db_table = "gateway_alias"
+
+
 class Inbox(models.Model):
     """An event from a network, committed before the network is told that we have it."""
 
@@ -86,6 +99,8 @@ class Outbox(models.Model):
     """How many of its parts the network has."""
     native = models.TextField(null=True)
     error = models.TextField(null=True)
+    broadcast = models.BooleanField(db_default=False)
+    """Whether it was said to many at once: answers to people go first."""
     at = models.FloatField()
 
     class Meta:
@@ -94,8 +109,15 @@ class Outbox(models.Model):
         db_table = "gateway_outbox"
         indexes: ClassVar = [
             models.Index(
-                fields=["account", "id"], condition=Q(state=QUEUED), name="gateway_outbox_queued"
-            )
+                fields=["account", "broadcast", "conversation", "id"],
+                condition=Q(state=QUEUED),
+                name="gateway_outbox_lines",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=(REFUSED, UNKNOWN), error__isnull=False),
+                name="gateway_outbox_letters",
+            ),
         ]
 
 
@@ -258,6 +280,7 @@ class Dead(models.Model):
         """Where it is kept."""
 
         db_table = "gateway_dead"
+        indexes: ClassVar = [models.Index(fields=["at"], name="gateway_dead_at")]
 
 
 class Note(models.Model):

@@ -327,7 +327,9 @@ class Machine(RuleBasedStateMachine):
         return [
             row
             for account in sorted(accounts)
-            for row in self.queries.queued(rows, account, held, PAGE)
+            for conversation in self.queries.lines(rows, account, "", PAGE, broadcast=False)
+            for row in self.queries.line(rows, account, conversation, PAGE + len(held))
+            if row.id not in held
         ]
 
     def _looked(self, rows: list[Any]) -> None:

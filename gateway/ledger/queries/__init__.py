@@ -48,7 +48,7 @@ from gateway.ledger.queries.log import (
     open_stream,
     position_to_show,
 )
-from gateway.ledger.queries.outbox import Outgoing, outcome, part_sent, queue, queued, sent
+from gateway.ledger.queries.outbox import Outgoing, line, lines, outcome, part_sent, queue, sent
 from gateway.ledger.queries.retention import prune_dead, prune_entries, prune_inbox, prune_outbox
 from gateway.ledger.queries.rooms import (
     enter_group,
@@ -94,6 +94,8 @@ __all__ = [
     "lease",
     "leave",
     "leave_group",
+    "line",
+    "lines",
     "members",
     "memberships",
     "message_from_native",
@@ -109,7 +111,6 @@ __all__ = [
     "prune_inbox",
     "prune_outbox",
     "queue",
-    "queued",
     "received_from_row",
     "record",
     "rename",

@@ -1,8 +1,28 @@
-"""Where a room's message appears."""
+"""Where a message appears.
+
+``message`` is a room's id of it (``<room>#<seq>``), or the ``ref`` of a send to a conversation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
 from gateway.ledger.rows import Rows
+from gateway.ledger.values import text_from_value
+from gateway.vocabulary.events import Button
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One part of a message as a conversation knows it; the author's client calls it otherwise."""
+
+    part: int
+    native: str
+    origin_id: str | None
 
 
 def keep_copy(
@@ -12,21 +32,40 @@ def keep_copy(
     part: int,
     native: str,
     author: str,
+    at: float,
+    *,
+    origin_id: str | None = None,
+    buttons: Sequence[Sequence[Button]] | None = None,
 ) -> None:
-    """Remember where a room's message appears."""
+    """Remember where a message appears, and what can be pressed under it."""
     rows.run(
-        "INSERT INTO gateway_copy (message, conversation, part, native, author)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        "INSERT INTO gateway_copy"
+        " (message, conversation, part, native, author, origin_id, buttons, at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         message,
         conversation,
         part,
         native,
         author,
+        origin_id,
+        text_from_value(buttons) if buttons else None,
+        at,
     )
 
 
+def copies(rows: Rows, conversation: str, message: str) -> list[Copy]:
+    """The parts of a message in a conversation, in order; none if it is not known there."""
+    found = rows.all(
+        "SELECT part, native, origin_id FROM gateway_copy"
+        " WHERE message = %s AND conversation = %s ORDER BY part",
+        message,
+        conversation,
+    )
+    return [Copy(int(part), native, origin_id) for part, native, origin_id in found]
+
+
 def message_from_native(rows: Rows, conversation: str, native: str) -> str | None:
-    """The room's id of a message that a conversation knows by its native id."""
+    """The room's id, or the ref, of a message that a conversation knows by its native id."""
     row = rows.one(
         "SELECT message FROM gateway_copy WHERE conversation = %s AND native = %s",
         conversation,
@@ -35,12 +74,51 @@ def message_from_native(rows: Rows, conversation: str, native: str) -> str | Non
     return None if row is None else row[0]
 
 
-def native_from_message(rows: Rows, conversation: str, message: str) -> str | None:
-    """The native id, in a conversation, of a room's message (its first part)."""
+def native_from_origin(rows: Rows, conversation: str, author: str, origin_id: str) -> str | None:
+    """The native id of the latest message that its author's client calls so (XEP-0308)."""
     row = rows.one(
-        "SELECT native FROM gateway_copy WHERE message = %s AND conversation = %s"
-        " ORDER BY part LIMIT 1",
-        message,
+        "SELECT native FROM gateway_copy"
+        " WHERE conversation = %s AND author = %s AND origin_id = %s ORDER BY id DESC LIMIT 1",
         conversation,
+        author,
+        origin_id,
     )
     return None if row is None else row[0]
+
+
+def change_buttons(
+    rows: Rows, conversation: str, native: str, buttons: Sequence[Sequence[Button]]
+) -> None:
+    """What can be pressed under a message is this now."""
+    rows.run(
+        "UPDATE gateway_copy SET buttons = %s WHERE conversation = %s AND native = %s",
+        text_from_value(buttons) if buttons else None,
+        conversation,
+        native,
+    )
+
+
+def buttons_under(rows: Rows, conversation: str, native: str) -> list[Button]:
+    """The buttons under a message, over all its rows."""
+    row = rows.one(
+        "SELECT buttons FROM gateway_copy WHERE conversation = %s AND native = %s",
+        conversation,
+        native,
+    )
+    return _flat(row[0]) if row and row[0] else []
+
+
+def latest_buttons(rows: Rows, conversation: str, since: float) -> tuple[str, list[Button]] | None:
+    """The latest message with buttons, if it is not from before ``since``: native id, buttons."""
+    row = rows.one(
+        "SELECT native, buttons FROM gateway_copy"
+        " WHERE conversation = %s AND buttons IS NOT NULL AND at >= %s"
+        " ORDER BY at DESC, id DESC LIMIT 1",
+        conversation,
+        since,
+    )
+    return None if row is None else (row[0], _flat(row[1]))
+
+
+def _flat(stored: Any) -> list[Button]:
+    return [button for line in orjson.loads(stored) for button in line]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -27,37 +26,72 @@ class Outgoing:
 
 
 def queue(
-    rows: Rows, account: str, conversation: str, key: str, sender: str, event: Event, at: float
+    rows: Rows,
+    account: str,
+    conversation: str,
+    key: str,
+    sender: str,
+    event: Event,
+    at: float,
+    *,
+    broadcast: bool = False,
 ) -> int | None:
     """Queue an event for a network; None if this key had queued one before."""
     row = rows.one(
-        "INSERT INTO gateway_outbox (account, conversation, key, sender, event, at)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING RETURNING id",
+        "INSERT INTO gateway_outbox (account, conversation, key, sender, event, broadcast, at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING RETURNING id",
         account,
         conversation,
         key,
         sender,
         text_from_value(event),
+        broadcast,
         at,
     )
     return None if row is None else int(row[0])
 
 
-def queued(rows: Rows, account: str, skip: Iterable[int], limit: int) -> list[Outgoing]:
-    """What an account has to send, oldest first; ``skip`` are in hand already."""
-    held = set(skip)
-    found = rows.all(
-        "SELECT id, conversation, sender, event, parts FROM gateway_outbox"
-        " WHERE account = %s AND state = %s ORDER BY id LIMIT %s",
-        account,
-        QUEUED,
-        limit + len(held),
-    )
+# The state stands in the statement, as in the condition of the index: SQLite uses it only so.
+_NEXT = (
+    "SELECT MIN(conversation) FROM gateway_outbox WHERE account = %s AND broadcast = %s"
+    f" AND conversation > {{}} AND state = {QUEUED}"
+)
+_LINES = (
+    f"WITH RECURSIVE line (conversation) AS ({_NEXT.format('%s')} UNION ALL"
+    f" SELECT ({_NEXT.format('line.conversation')}) FROM line WHERE line.conversation IS NOT NULL)"
+    " SELECT conversation FROM line WHERE conversation IS NOT NULL LIMIT %s"
+)
+_PAGE = (
+    "SELECT id, conversation, sender, event, parts FROM gateway_outbox"
+    f" WHERE account = %s AND broadcast = %s AND conversation = %s AND state = {QUEUED}"
+    " ORDER BY id LIMIT %s"
+)
+
+
+def lines(rows: Rows, account: str, after: str, limit: int, *, broadcast: bool) -> list[str]:
+    """The conversations an account has answers (or broadcasts) for: those after one, then others.
+
+    Costs a step for each conversation, however many rows wait there.
+    """
+    found = rows.all(_LINES, account, broadcast, after, account, broadcast, limit)
+    names = [str(row[0]) for row in found]
+    if after and len(names) < limit:
+        rest = rows.all(_LINES, account, broadcast, "", account, broadcast, limit - len(names))
+        names += [row[0] for row in rest if row[0] <= after]
+    return names
+
+
+def line(rows: Rows, account: str, conversation: str, limit: int) -> list[Outgoing]:
+    """The oldest that waits for a conversation, in order."""
+    found = [
+        row
+        for broadcast in (False, True)
+        for row in rows.all(_PAGE, account, broadcast, conversation, limit)
+    ]
     return [
-        Outgoing(number, conversation, sender, orjson.loads(event), parts)
-        for number, conversation, sender, event, parts in found
-        if number not in held
-    ][:limit]
+        Outgoing(number, place, sender, orjson.loads(event), parts)
+        for number, place, sender, event, parts in sorted(found, key=lambda row: row[0])[:limit]
+    ]
 
 
 def part_sent(rows: Rows, outbox: int, parts: int, native: str | None) -> None:
