@@ -6,27 +6,37 @@ Operations as an arrival makes them (one row of the inbox, about 400 bytes) are 
 writer thread 100 and 2,000 times a second; latency is from ``Journal.write`` to the continuation
 of whoever awaited it. "Loop busy" keeps the loop busy for that share of its time, as translating
 and sending would: the writer needs the interpreter's lock again after each statement, and a busy
-loop gives it away between callbacks or every ``sys.getswitchinterval()`` seconds. The table has
-two such intervals. Beside it: the time of one sync of the disk. About a minute.
+loop gives it away between callbacks or every ``sys.getswitchinterval()`` seconds, 1 ms as in
+``gateway serve``. On SQLite, and on a PostgreSQL of its own with the settings that it has by
+default (fsync and synchronous_commit are on) on the same disk. Beside it: the time of one sync of
+that disk. Less than a minute; needs PostgreSQL's programs.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import statistics
+import json
 import sys
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import uvloop
-from measure import ROOT, percentile, print_machine, print_table
+from measure import (
+    ENVIRONMENT,
+    ROOT,
+    percentile,
+    print_machine,
+    print_table,
+    spread,
+    sync_milliseconds,
+)
 
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wire")]
+
+from services import postgres  # noqa: E402
 
 EVENT = {"type": "telegram.message", "text": "x" * 200, "author": {"id": "telegram:1"}, "at": 0.0}
 STEP = 0.001
@@ -37,16 +47,17 @@ BUSY_STEP = 0.02
 
 RATES = (100, 2_000)
 BUSY = (0.0, 0.7)
-INTERVALS = (0.005, 0.001)
+INTERVAL = 0.001
 
 
-def prepare(directory: Path) -> None:
+def prepare(directory: Path, url: str) -> None:
     from django.core.management import call_command
 
     from gateway import settings
     from gateway.config import load
 
-    settings.configure(load(environment={}, directory=directory))
+    environment = {"GATEWAY_DATABASE": url} if url else {}
+    settings.configure(load(environment=environment, directory=directory))
     call_command("migrate", verbosity=0, interactive=False)
 
 
@@ -110,30 +121,41 @@ async def keep_busy(share: float) -> None:
         await asyncio.sleep(BUSY_STEP * (1 - share))
 
 
-def sync_milliseconds(directory: str | None) -> float:
-    """How long the disk takes to keep 4 KiB, half of the time."""
-    times = []
-    with tempfile.NamedTemporaryFile(dir=directory) as file:
-        for _ in range(50):
-            file.write(bytes(4096))
-            file.flush()
-            began = time.perf_counter()
-            os.fsync(file.fileno())
-            times.append(1000 * (time.perf_counter() - began))
-    return statistics.median(times)
+async def measure(seconds: float) -> list[tuple[str, ...]]:
+    sys.setswitchinterval(INTERVAL)
+    await steady(RATES[-1], 0, 0.5)  # everything is imported, the first pages are there
+    return [
+        (f"{rate}/s", f"{busy:.0%}", *await steady(rate, busy, seconds))
+        for rate in RATES
+        for busy in BUSY
+    ]
 
 
-async def compare(seconds: float) -> None:
-    rows: list[Any] = []
-    kept = sys.getswitchinterval()
-    for rate in RATES:
-        for busy in BUSY:
-            for interval in INTERVALS:
-                sys.setswitchinterval(interval)
-                found = await steady(rate, busy, seconds)
-                rows.append((f"{rate}/s", f"{busy:.0%}", f"{1000 * interval:.0f} ms", *found))
-    sys.setswitchinterval(kept)
-    head = ("rate", "loop busy", "interval", "done/s", "p50 ms", "p99 ms", "commits/s", "CPU us")
+async def in_process(url: str, seconds: float, directory: str | None) -> list[list[str]]:
+    """The rows of one database, from a process of its own, because Django is set up once."""
+    options = ["--url", url, "--seconds", str(seconds)]
+    options += ["--directory", directory] if directory else []
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "--one", *options),
+        env=ENVIRONMENT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    rows: list[list[str]] = json.loads(printed)
+    return rows
+
+
+async def compare(options: argparse.Namespace) -> None:
+    print_machine()
+    print(f"one sync of the disk: {spread(sync_milliseconds(options.directory), '{:.2f}')} ms\n")
+    rows = []
+    async with postgres(durable=True, parent=options.directory) as server:
+        for name, url in (("SQLite", ""), ("PostgreSQL", server.url)):
+            found = await in_process(url, options.seconds, options.directory)
+            rows += [[name, *row] for row in found]
+    head = ("database", "rate", "loop busy", "done/s", "p50 ms", "p99 ms", "commits/s", "CPU us")
     print_table(head, rows)
 
 
@@ -141,13 +163,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    print_machine()
-    print(f"one sync of the disk: {sync_milliseconds(options.directory):.2f} ms\n")
-    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        prepare(Path(directory))
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(compare(options.seconds))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if not options.one:
+            runner.run(compare(options))
+            return
+        with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+            prepare(Path(directory), options.url)
+            print(json.dumps(runner.run(measure(options.seconds))))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,14 @@ class Redis:
 
 
 class Postgres:
-    """A cluster with one empty database; durable enough for a test, which needs no fsync."""
+    """A cluster with one empty database; durable enough for a test, which needs no fsync.
 
-    def __init__(self, directory: Path) -> None:
+    ``durable`` leaves all settings as PostgreSQL has them by default: for measuring.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
         self.directory = directory
+        self.durable = durable
         self.port = free_port()
         self.url = f"postgres://gateway@127.0.0.1:{self.port}/postgres"
         self._process: asyncio.subprocess.Process | None = None
@@ -64,7 +68,8 @@ class Postgres:
 
     async def start(self) -> None:
         """Start it and wait until it takes connections."""
-        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"]
+        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
+        options += [] if self.durable else ["-F"]
         self._process = await _started(
             *_as_postgres(), _postgres("postgres"), "-D", self._data, *options, cwd="/"
         )
@@ -101,10 +106,10 @@ async def redis() -> AsyncIterator[Redis]:
 
 
 @asynccontextmanager
-async def postgres() -> AsyncIterator[Postgres]:
+async def postgres(*, durable: bool = False, parent: str | None = None) -> AsyncIterator[Postgres]:
     """A running PostgreSQL, in a directory that its user can reach."""
-    with tempfile.TemporaryDirectory(prefix="gateway-postgres-") as directory:
-        server = Postgres(Path(directory))
+    with tempfile.TemporaryDirectory(prefix="gateway-postgres-", dir=parent) as directory:
+        server = Postgres(Path(directory), durable=durable)
         await server.create()
         await server.start()
         try:
