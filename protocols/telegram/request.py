@@ -1,4 +1,4 @@
-"""Requests to the Bot API over aiohttp, for ``telegram.Bot``.
+"""Requests to the Bot API over aiohttp, for ``telegram.Bot``; ``connections`` has the short way.
 
 python-telegram-bot's own request class takes two thirds of a bot's time and tells neither what
 the Bot API answered nor whether a request was written before the connection died. This one does,
@@ -115,11 +115,11 @@ class Request(BaseRequest):
         try:
             return 200, await self._exchange(method, url, body, timeout)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ConnectFailed(f"no connection ({_words(error)})") from None
+            raise ConnectFailed(f"no connection ({words_from_error(error)})") from None
         except aiohttp.InvalidURL:
             raise ConnectFailed("no connection (api_url is not an address)") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise AnswerLost(f"no answer ({_words(error)})") from None
+            raise AnswerLost(f"no answer ({words_from_error(error)})") from None
 
     async def _exchange(
         self, method: str, url: str, body: dict[str, Any], timeout: aiohttp.ClientTimeout
@@ -130,19 +130,20 @@ class Request(BaseRequest):
         ) as response:
             payload = await response.read()
         if not 200 <= response.status < 300:
-            raise ApiError(response.status, _answer(payload))
+            raise ApiError(response.status, answer_from_payload(payload))
         return payload
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """The answer as a dict with a ``result``; raises ``AnswerLost`` if it is anything else."""
-        answer = _answer(payload)
+        answer = answer_from_payload(payload)
         if "result" not in answer:
             raise AnswerLost("no answer (200, but not of a Bot API)")
         return answer
 
 
-def _answer(payload: bytes) -> dict[str, Any]:
+def answer_from_payload(payload: bytes) -> dict[str, Any]:
+    """The JSON object that an answer is; empty if it is anything else."""
     try:
         answer = orjson.loads(payload)
     except ValueError:
@@ -176,7 +177,7 @@ def _seconds(given: Any, default: float) -> float:
     return default if given is BaseRequest.DEFAULT_NONE or given is None else float(given)
 
 
-def _words(error: Exception) -> str:
+def words_from_error(error: Exception) -> str:
     """What went wrong, from the parts of an error that cannot hold an address."""
     reason = error.strerror if isinstance(error, OSError) else None
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

@@ -20,6 +20,7 @@ from gateway.delivery.server import Limits, Port, ProtocolServer, Rate
 from gateway.delivery.status import State
 from gateway.vocabulary.errors import Delayed, Refused, UnknownEvent
 from gateway.vocabulary.events import Event, Facts
+from protocols.telegram.connections import Connections, NotPlain
 from protocols.telegram.intake import Intake
 from protocols.telegram.outcomes import delivery_error_from, login_error_from
 from protocols.telegram.polling import Patience, Poller
@@ -74,6 +75,7 @@ class Server(ProtocolServer):
             request=self.requests[0],
             get_updates_request=self.requests[1],
         )
+        self.connections = Connections(f"{settings.api_url}/bot{token}/")
         self.reads_groups = True
         self._flooded: dict[int, float] = {}
 
@@ -241,9 +243,12 @@ class Server(ProtocolServer):
         *,
         seconds: float = ANSWER_SECONDS,
     ) -> Any:
-        # do_api_request warns about each method that Bot has a wrapper for; it takes the
-        # underscore away again, but only after it has looked.
-        return await self.bot.do_api_request(f"{method}_", parameters, read_timeout=seconds)
+        try:
+            return await self.connections.ask(method, parameters or {}, seconds)
+        except NotPlain:
+            # do_api_request warns about each method that Bot has a wrapper for; it takes the
+            # underscore away again, but only after it has looked.
+            return await self.bot.do_api_request(f"{method}_", parameters, read_timeout=seconds)
 
     async def administers(self, conversation: str, author: str) -> bool:
         """Whether this person is the creator or an administrator.
@@ -285,5 +290,6 @@ class Server(ProtocolServer):
 
     async def close(self) -> None:
         """Give up the connections; a webhook stays, and Telegram keeps what comes meanwhile."""
+        self.connections.close()
         for request in reversed(self.requests):
             await request.shutdown()
