@@ -299,7 +299,8 @@ class Outbox:
     ) -> None:
         if native is not None and "message" in event:
             author = event.get("author", {}).get("id", "")
-            queries.keep_copy(rows, event["message"], row.conversation, number, native, author)
+            message, at = event["message"], time.time()
+            queries.keep_copy(rows, message, row.conversation, number, native, author, at)
 
     async def _deliver(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
         """Put one part on the wire, as often as it takes to know its fate."""
@@ -347,9 +348,9 @@ class Outbox:
         reference = event.get("reply_to")
         if reference is None:
             return event
-        native = await self._journal.read(
-            lambda rows: queries.native_from_message(rows, row.conversation, reference)
+        found = await self._journal.read(
+            partial(queries.copies, conversation=row.conversation, message=reference)
         )
-        if native is None and "#" in reference:
+        if not found and "#" in reference:
             return event | {"reply_to": None}
-        return event | {"reply_to": native or reference}
+        return event | {"reply_to": found[0].native if found else reference}

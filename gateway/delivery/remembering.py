@@ -139,10 +139,10 @@ class LedgerRecord:
 
         def operation(rows: Rows) -> tuple[int, bool]:
             if event.get("reply_to"):
-                event["reply_to"] = queries.native_from_message(rows, to, event["reply_to"])
+                event["reply_to"] = _native(rows, to, event["reply_to"])
             seq, new = queries.append(rows, to, f"{conversation}|{key}", event, event["at"])
             if new and message is not None:
-                queries.keep_copy(rows, message, to, 0, str(seq), author["id"])
+                queries.keep_copy(rows, message, to, 0, str(seq), author["id"], event["at"])
             if new:
                 _spare(rows, suspect)
             return seq, new
@@ -186,6 +186,11 @@ class LedgerRecord:
         kind = kind_of(event)
         to = event.get("to") or conversation
         self._switchboard.pass_out(to, {**event, "type": f"{protocol_of(to)}.{kind}"})
+
+
+def _native(rows: Rows, conversation: str, reference: str) -> str | None:
+    found = queries.copies(rows, conversation, reference)
+    return found[0].native if found else None
 
 
 def author_from_facts(conversation: str, facts: Facts) -> Author:

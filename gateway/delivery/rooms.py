@@ -424,7 +424,8 @@ class Rooms:
         seq, new = queries.append(rows, room.stream, key, event, event["at"])
         if new and native is not None and origin is not None:
             author = event["author"]["id"]
-            queries.keep_copy(rows, message_id(room.name, seq), origin, 0, native, author)
+            message = message_id(room.name, seq)
+            queries.keep_copy(rows, message, origin, 0, native, author, event["at"])
         return seq, new
 
     async def take_over(self, accounts: Iterable[str]) -> None:

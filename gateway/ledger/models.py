@@ -193,14 +193,18 @@ class Member(models.Model):
 
 
 class Copy(models.Model):
-    """Where a room's message appears: one row for each part in each conversation."""
+    """Where a message appears: one row for each part in each conversation."""
 
     message = models.TextField()
+    """A room's id of it, or the ref of a send to the conversation."""
     conversation = models.TextField()
     part = models.SmallIntegerField(db_default=0)
     native = models.TextField()
     author = models.TextField()
     origin_id = models.TextField(null=True)
+    """What its author's client calls it; not unique, the latest counts."""
+    buttons = models.TextField(null=True)
+    at = models.FloatField(db_default=0)
 
     class Meta:
         """Where it is kept."""
@@ -211,6 +215,38 @@ class Copy(models.Model):
             models.UniqueConstraint(
                 fields=["message", "conversation", "part"], name="gateway_copy_message"
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["conversation", "author", "origin_id"],
+                condition=Q(origin_id__isnull=False),
+                name="gateway_copy_origin",
+            ),
+            models.Index(
+                fields=["conversation", "at"],
+                condition=Q(buttons__isnull=False),
+                name="gateway_copy_buttons",
+            ),
+        ]
+
+
+class Reaction(models.Model):
+    """What one person shows on one message of a room."""
+
+    message = models.TextField()
+    author = models.TextField()
+    emoji = models.TextField()
+    name = models.TextField()
+    origin = models.TextField(null=True)
+
+    class Meta:
+        """Where it is kept."""
+
+        db_table = "gateway_reaction"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["message", "author", "emoji"], name="gateway_reaction_once"
+            )
         ]
 
 

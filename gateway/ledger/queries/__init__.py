@@ -10,7 +10,16 @@ from gateway.ledger.queries.conversations import (
     groups_and_members,
     keep_facts,
 )
-from gateway.ledger.queries.copies import keep_copy, message_from_native, native_from_message
+from gateway.ledger.queries.copies import (
+    Copy,
+    buttons_under,
+    change_buttons,
+    copies,
+    keep_copy,
+    latest_buttons,
+    message_from_native,
+    native_from_origin,
+)
 from gateway.ledger.queries.inbox import (
     Received,
     clear_suspicion,
@@ -48,8 +57,16 @@ from gateway.ledger.queries.log import (
     open_stream,
     position_to_show,
 )
+from gateway.ledger.queries.names import aliases, keep_alias, name_now
 from gateway.ledger.queries.outbox import Outgoing, line, lines, outcome, part_sent, queue, sent
-from gateway.ledger.queries.retention import prune_dead, prune_entries, prune_inbox, prune_outbox
+from gateway.ledger.queries.reactions import react
+from gateway.ledger.queries.retention import (
+    Pruned,
+    prune_dead,
+    prune_entries,
+    prune_inbox,
+    prune_outbox,
+)
 from gateway.ledger.queries.rooms import (
     enter_group,
     join,
@@ -67,13 +84,19 @@ from gateway.ledger.queries.steps import keep_step, steps
 from gateway.ledger.queries.writer import become_the_writer
 
 __all__ = [
+    "Copy",
     "Outgoing",
+    "Pruned",
     "Received",
+    "aliases",
     "append",
     "become_the_writer",
+    "buttons_under",
+    "change_buttons",
     "change_session",
     "clear_suspicion",
     "conversations_unhandled",
+    "copies",
     "cursor",
     "cursors",
     "drop_lease",
@@ -85,12 +108,14 @@ __all__ = [
     "heads",
     "holds_lease",
     "join",
+    "keep_alias",
     "keep_copy",
     "keep_cursor",
     "keep_facts",
     "keep_note",
     "keep_room",
     "keep_step",
+    "latest_buttons",
     "lease",
     "leave",
     "leave_group",
@@ -100,7 +125,8 @@ __all__ = [
     "memberships",
     "message_from_native",
     "move_cursor",
-    "native_from_message",
+    "name_now",
+    "native_from_origin",
     "note",
     "open_stream",
     "outcome",
@@ -111,6 +137,7 @@ __all__ = [
     "prune_inbox",
     "prune_outbox",
     "queue",
+    "react",
     "received_from_row",
     "record",
     "rename",
