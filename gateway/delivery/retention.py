@@ -10,7 +10,7 @@ from functools import partial
 
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
-from gateway.ledger.rows import Rows
+from gateway.ledger.queries import Pruned
 from gateway.vocabulary.errors import LedgerAway
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ HOUR = 3600.0
 """Seconds between two rounds."""
 
 BATCH = 200
-"""Rows taken away in one operation: a few milliseconds of the writer's time."""
+"""Rows looked at in one operation: a few milliseconds of the writer's time."""
 
 PAUSE = 0.05
 """Seconds between two operations, in which others write."""
@@ -47,17 +47,20 @@ class Retention:
     async def prune(self, now: float) -> int:
         """Take away all that is old at ``now``; how many rows."""
         before = now - self.days * 86_400
-        kinds: list[Callable[[Rows], int]] = [
-            partial(queries.prune_inbox, before=before, limit=BATCH),
-            partial(queries.prune_outbox, before=before, limit=BATCH),
-            partial(queries.prune_entries, before=before, limit=BATCH, keep=KEEP),
-            partial(queries.prune_dead, before=before, limit=BATCH),
+        tables: list[Callable[..., Pruned]] = [
+            queries.prune_inbox,
+            queries.prune_outbox,
+            partial(queries.prune_entries, keep=KEEP),
+            queries.prune_dead,
         ]
-        return sum([await self._all(kind) for kind in kinds])
+        return sum([await self._prune(partial(table, before=before)) for table in tables])
 
-    async def _all(self, kind: Callable[[Rows], int]) -> int:
-        total = 0
-        while (count := await self._journal.write(kind)) > 0:
+    async def _prune(self, table: Callable[..., Pruned]) -> int:
+        total, after = 0, 0
+        while True:
+            count, last = await self._journal.write(partial(table, limit=BATCH, after=after))
             total += count
+            if last is None:
+                return total
+            after = last
             await asyncio.sleep(PAUSE)
-        return total

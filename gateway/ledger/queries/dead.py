@@ -23,10 +23,9 @@ _INBOX = re.compile(r"i([0-9]{1,18})")
 _ENTRY = re.compile(r"[^#]+#[0-9]{1,18}")
 
 ARRIVALS = "SELECT id, at, account, conversation, event, error FROM gateway_dead"
-SENDS = (
-    "SELECT id, at, account, conversation, event, error FROM gateway_outbox"
-    " WHERE state IN (%s, %s) AND error IS NOT NULL"
-)
+# The states stand in the statement, as in the condition of the index: SQLite uses it only so.
+SET_ASIDE = f"state IN ({REFUSED}, {UNKNOWN}) AND error IS NOT NULL"
+SENDS = f"SELECT id, at, account, conversation, event, error FROM gateway_outbox WHERE {SET_ASIDE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def is_letter(name: str) -> bool:
 def letters(rows: Rows, limit: int) -> list[Letter]:
     """The newest letters, the newest last."""
     arrivals = rows.all(f"{ARRIVALS} ORDER BY id DESC LIMIT %s", limit)
-    sends = rows.all(f"{SENDS} ORDER BY id DESC LIMIT %s", REFUSED, UNKNOWN, limit)
+    sends = rows.all(f"{SENDS} ORDER BY id DESC LIMIT %s", limit)
     found = [_letter("", row) for row in arrivals] + [_letter("o", row) for row in sends]
     return sorted(found, key=lambda letter: letter.at)[-limit:]
 
@@ -62,11 +61,7 @@ def letters(rows: Rows, limit: int) -> list[Letter]:
 def letter_names(rows: Rows) -> list[str]:
     """The names of all letters, in the order in which they came."""
     arrivals = rows.all("SELECT id FROM gateway_dead ORDER BY id")
-    sends = rows.all(
-        "SELECT id FROM gateway_outbox WHERE state IN (%s, %s) AND error IS NOT NULL ORDER BY id",
-        REFUSED,
-        UNKNOWN,
-    )
+    sends = rows.all(f"SELECT id FROM gateway_outbox WHERE {SET_ASIDE} ORDER BY id")
     return [str(row[0]) for row in arrivals] + [f"o{row[0]}" for row in sends]
 
 
@@ -74,7 +69,7 @@ def letter(rows: Rows, name: str) -> Letter | None:
     """One letter."""
     prefix, number = _parts(name)
     if prefix:
-        row = rows.one(f"{SENDS} AND id = %s", REFUSED, UNKNOWN, number)
+        row = rows.one(f"{SENDS} AND id = %s", number)
     else:
         row = rows.one(f"{ARRIVALS} WHERE id = %s", number)
     return None if row is None else _letter(prefix, row)
@@ -117,12 +112,9 @@ def queue_again(rows: Rows, name: str) -> Outgoing | None:
     """Queue a send again: its row; None if it is set aside no more."""
     row = rows.one(
         "UPDATE gateway_outbox SET state = %s, error = NULL"
-        " WHERE id = %s AND state IN (%s, %s) AND error IS NOT NULL"
-        " RETURNING id, conversation, sender, event, parts",
+        f" WHERE id = %s AND {SET_ASIDE} RETURNING id, conversation, sender, event, parts",
         QUEUED,
         _parts(name)[1],
-        REFUSED,
-        UNKNOWN,
     )
     if row is None:
         return None
@@ -192,11 +184,8 @@ def let_go(rows: Rows, name: str) -> bool:
         return bool(rows.run("DELETE FROM gateway_dead WHERE id = %s", number))
     return bool(
         rows.run(
-            "UPDATE gateway_outbox SET state = %s, error = NULL"
-            " WHERE id = %s AND state IN (%s, %s) AND error IS NOT NULL",
+            f"UPDATE gateway_outbox SET state = %s, error = NULL WHERE id = %s AND {SET_ASIDE}",
             REFUSED,
             number,
-            REFUSED,
-            UNKNOWN,
         )
     )

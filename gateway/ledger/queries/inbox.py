@@ -14,6 +14,12 @@ from gateway.ledger.values import text_from_anything, text_from_value
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.text import clean
 
+OPEN = f"state < {HANDLED}"
+"""Written out, as in the condition of the index: SQLite uses it only so."""
+
+OF_ACCOUNT = f"SUBSTR(conversation, 1, %s) = %s AND {OPEN}"
+"""Of the open ones, which are few, those of an account; see ``_account``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -62,9 +68,8 @@ def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) ->
     held = set(skip)
     found = rows.all(
         "SELECT id, conversation, event, tries, state, until, deaths FROM gateway_inbox"
-        " WHERE conversation = %s AND state < %s ORDER BY id LIMIT %s",
+        f" WHERE conversation = %s AND {OPEN} ORDER BY id LIMIT %s",
         conversation,
-        HANDLED,
         limit + len(held),
     )
     return [received_from_row(row) for row in found if row[0] not in held][:limit]
@@ -73,11 +78,17 @@ def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) ->
 def conversations_unhandled(rows: Rows, account: str) -> list[str]:
     """The conversations of an account with arrivals that nobody has handled or is waiting with."""
     found = rows.all(
-        "SELECT DISTINCT conversation FROM gateway_inbox WHERE conversation LIKE %s AND state = %s",
-        f"{account}:%",
+        f"SELECT DISTINCT conversation FROM gateway_inbox WHERE {OF_ACCOUNT} AND state = %s",
+        *_account(account),
         NEW,
     )
     return [row[0] for row in found]
+
+
+def _account(account: str) -> tuple[int, str]:
+    """What its conversations begin with; not LIKE, for which an underscore is anything."""
+    prefix = f"{account}:"
+    return len(prefix), prefix
 
 
 def settle(rows: Rows, inbox: int) -> None:
@@ -114,9 +125,9 @@ def suspect(rows: Rows, account: str) -> None:
     """A process died with an account: the first event of each conversation may have done it."""
     rows.run(
         "UPDATE gateway_inbox SET deaths = 1 WHERE deaths = 0 AND id IN"
-        " (SELECT MIN(id) FROM gateway_inbox WHERE conversation LIKE %s AND state = %s"
+        f" (SELECT MIN(id) FROM gateway_inbox WHERE {OF_ACCOUNT} AND state = %s"
         " GROUP BY conversation)",
-        f"{account}:%",
+        *_account(account),
         NEW,
     )
 
@@ -134,10 +145,8 @@ def spare(rows: Rows, inbox: int) -> None:
 def clear_suspicion(rows: Rows, account: str) -> None:
     """The process stops as it should: none of an account's events has killed it."""
     rows.run(
-        "UPDATE gateway_inbox SET deaths = 0"
-        " WHERE conversation LIKE %s AND state < %s AND deaths > 0",
-        f"{account}:%",
-        HANDLED,
+        f"UPDATE gateway_inbox SET deaths = 0 WHERE {OF_ACCOUNT} AND deaths > 0",
+        *_account(account),
     )
 
 
@@ -145,8 +154,8 @@ def due_dialogues(rows: Rows, account: str, now: float) -> list[str]:
     """Conversations whose dialogue has waited as long as it wanted to."""
     found = rows.all(
         "SELECT DISTINCT conversation FROM gateway_inbox"
-        " WHERE conversation LIKE %s AND state = %s AND until <= %s",
-        f"{account}:%",
+        f" WHERE {OF_ACCOUNT} AND state = %s AND until <= %s",
+        *_account(account),
         WAITING,
         now,
     )

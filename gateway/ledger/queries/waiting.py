@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.ledger.models import HANDLED, QUEUED
+from gateway.ledger.models import QUEUED
+from gateway.ledger.queries.inbox import OPEN
 from gateway.ledger.rows import Row, Rows
 
 
@@ -12,16 +13,17 @@ def unhandled_by_conversation(rows: Rows) -> list[Row]:
     """Arrivals that nobody has handled: conversation, state, how many, since when."""
     return rows.all(
         "SELECT conversation, state, COUNT(*), MIN(at) FROM gateway_inbox"
-        " WHERE state < %s GROUP BY conversation, state",
-        HANDLED,
+        f" WHERE {OPEN} GROUP BY conversation, state"
     )
 
 
 def queued_by_account(rows: Rows) -> list[Row]:
     """Sends that no network has yet: account, how many, since when."""
     return rows.all(
-        "SELECT account, COUNT(*), MIN(at) FROM gateway_outbox WHERE state = %s GROUP BY account",
-        QUEUED,
+        "SELECT w.account, w.number, o.at FROM"
+        " (SELECT account, COUNT(*) AS number, MIN(id) AS oldest"
+        f" FROM gateway_outbox WHERE state = {QUEUED} GROUP BY account) w"
+        " JOIN gateway_outbox o ON o.id = w.oldest"
     )
 
 
