@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_IN
 from gateway.delivery.record import INBOX, Item
 from gateway.delivery.rooms import Rooms
-from gateway.delivery.server import Arrival, Streams
+from gateway.delivery.server import Arrival, Media, Streams
 from gateway.delivery.status import Status
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
@@ -45,6 +45,7 @@ class AccountPort:
         self.mounts: MutableMapping[str, Callable[..., Any]] = switchboard.mounts
         self.streams: Streams = switchboard.log
         self.rooms: Rooms = switchboard.rooms
+        self.media: Media = switchboard.media
         self.identity = account
         self._keeps_log = keeps_log
         self._switchboard = switchboard

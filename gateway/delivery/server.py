@@ -11,12 +11,14 @@ and one entry point in the group ``gateway.protocols``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from gateway.delivery.status import Status
-from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.errors import MediaError
+from gateway.vocabulary.events import Attachment, Author, Event, Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,28 @@ class Rooms(Protocol):
         """How many past messages a newcomer to the room is shown."""
 
 
+class Media(Protocol):
+    """The files of messages; raises ``MediaError``, whose ``of_delivery()`` is for ``deliver``."""
+
+    most: int
+    """Bytes of the largest file that is taken."""
+
+    async def file(self, attachment: Attachment) -> Path:
+        """The attachment's file on this machine, fetched once; not to be changed or removed.
+
+        It may go at any time after it was opened; read it at once. ``ValueError``: it has no file.
+        """
+
+    def link(self, attachment: Attachment) -> str | None:
+        """A signed URL of the file that expires; only a path if ``public_url`` is not set.
+
+        None if it has no file.
+        """
+
+    async def keep(self, pieces: AsyncIterator[bytes], owner: str, name: str) -> Attachment:
+        """Keep what somebody uploads (``owner``: their author's id); the attachment of it."""
+
+
 class Port(Protocol):
     """What a protocol server may ask of the gateway."""
 
@@ -92,6 +116,7 @@ class Port(Protocol):
     """ASGI applications by path (``/hooks/telegram/default/``), served by whoever serves HTTP."""
     streams: Streams
     rooms: Rooms
+    media: Media
 
     async def accept(self, arrivals: Sequence[Arrival]) -> None:
         """Record arrivals in their order; returns once they are committed.
@@ -187,6 +212,14 @@ class ProtocolServer:
     async def call(self, method: str, parameters: dict[str, Any]) -> Any:
         """Ask the network something of its own; not durable."""
         raise NotImplementedError(f"{self.account} takes no calls")
+
+    async def open(self, source: str) -> AsyncIterator[bytes]:
+        """Fetch a file of this network, piece by piece; ``source`` is an attachment's, whole.
+
+        A generator. Raises ``MediaError``; what else it raises counts as a broken way to it.
+        """
+        raise MediaError("refused", f"{self.account} has no files")
+        yield b""
 
     async def administers(self, conversation: str, author: str) -> bool:
         """Whether this person may link and unlink the chat (private chats: always)."""

@@ -14,8 +14,9 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gateway.delivery.conversations import Application, Conversations
@@ -34,7 +35,8 @@ from gateway.delivery.status import State, Status
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
 from gateway.ledger.queries import Outgoing
-from gateway.vocabulary.errors import LedgerAway
+from gateway.media.store import Media
+from gateway.vocabulary.errors import LedgerAway, MediaError
 from gateway.vocabulary.events import Author, Event, Facts
 from gateway.vocabulary.ids import OWN_ACCOUNT, account_of, key_parts, protocol_of
 
@@ -76,6 +78,7 @@ class Switchboard:
         idle_seconds: float = 300.0,
         room_bots: bool = True,
         scopes: frozenset[str] = frozenset(),
+        media: Media | None = None,
     ) -> None:
         self.application = application
         self.journal = journal
@@ -103,10 +106,11 @@ class Switchboard:
         self._facts: OrderedDict[str, Facts] = OrderedDict()
         self._links: dict[str, float] = {}
         self._passing: set[asyncio.Task[None]] = set()
-        self._wire(room_bots=room_bots)
+        self._wire(media or Media(Path("media")), room_bots=room_bots)
 
-    def _wire(self, *, room_bots: bool) -> None:
+    def _wire(self, media: Media, *, room_bots: bool) -> None:
         """Connect the parts to each other."""
+        self.media = media
         self.hub.conversations = self.conversations
         self.hub.rooms = self.rooms.tell_group
         self.hub.at_home = self.at_home
@@ -123,6 +127,7 @@ class Switchboard:
         self.rooms.entered = self._entered
         self.rooms.told = self._told
         self.presence.changed = self._presence_changed
+        media.open = self._open
 
     # Life
 
@@ -341,6 +346,13 @@ class Switchboard:
         if server is None:
             raise ValueError(f"{account_of(conversation)} is not served by this process")
         return await server.call(method, parameters)
+
+    def _open(self, source: str) -> AsyncIterator[bytes]:
+        """A file of an account that this process serves."""
+        server = self.servers.get(source.partition("/")[0])
+        if server is None:
+            raise MediaError("gone", "The account that has the file is not served here.")
+        return server.open(source)
 
     def _keep_membership(self, group: str, conversation: str, joined: bool) -> None:
         change = queries.enter_group if joined else queries.leave_group

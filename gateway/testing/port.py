@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gateway.delivery.server import Arrival, Entry, Opening
 from gateway.delivery.status import Status
-from gateway.vocabulary.errors import LedgerAway
-from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.errors import LedgerAway, MediaError
+from gateway.vocabulary.events import Attachment, Author, Event, Facts
 
 
 class MemoryStreams:
@@ -53,6 +54,35 @@ class OpenRooms:
         return 50
 
 
+class MemoryMedia:
+    """Files that the test lays there, by their source; a ``MediaError`` is raised instead."""
+
+    most = 20 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path | MediaError] = {}
+        self.kept: dict[str, bytes] = {}
+
+    async def file(self, attachment: Attachment) -> Path:
+        """See ``Media.file``."""
+        found = self.files.get(attachment["source"], MediaError("gone", "There is no such file."))
+        if isinstance(found, MediaError):
+            raise found
+        return found
+
+    def link(self, attachment: Attachment) -> str | None:
+        """See ``Media.link``."""
+        source = attachment.get("source")
+        return source and f"https://files.example/{source}"
+
+    async def keep(self, pieces: AsyncIterator[bytes], owner: str, name: str) -> Attachment:
+        """See ``Media.keep``."""
+        source = f"memory/{len(self.kept)}"
+        self.kept[source] = b"".join([piece async for piece in pieces])
+        size = len(self.kept[source])
+        return {"kind": "document", "source": source, "name": name, "size": size}
+
+
 class MemoryPort:
     """A ``Port`` that keeps what it is given in lists; ``away`` makes the ledger unwritable."""
 
@@ -62,6 +92,7 @@ class MemoryPort:
         self.mounts: dict[str, Callable[..., Any]] = {}
         self.streams = MemoryStreams()
         self.rooms = OpenRooms()
+        self.media = MemoryMedia()
         self.accepted: list[Arrival] = []
         self.passed: list[tuple[str, Event]] = []
         self.dead: list[tuple[str | None, Any, str]] = []

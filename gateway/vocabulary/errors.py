@@ -6,6 +6,7 @@
     * ``CredentialsRefused``: the network does not accept the account; it is stopped, not retried.
     * ``LedgerAway``: the ledger cannot be written now; what asked for it was not recorded.
     * ``RoomError``: a room command that cannot be carried out; the text is for the person.
+    * ``MediaError``: a file that cannot be had; the text is for the person.
     * ``DeliveryError``: the fate of one outgoing event
         * ``NotSent``: it certainly did not reach the network; try again.
         * ``Delayed``: the network wants it later.
@@ -78,6 +79,22 @@ class Moved(DeliveryError):
     def __init__(self, conversation: str) -> None:
         super().__init__(f"moved to {conversation}")
         self.conversation = conversation
+
+
+class MediaError(GatewayError):
+    """A file cannot be had. ``code``: ``"too_large"``, ``"gone"`` or ``"refused"``.
+
+    ``again``: the same may work later, because only the way to the file is broken now.
+    """
+
+    def __init__(self, code: str, detail: str, *, again: bool = False) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.again = again
+
+    def of_delivery(self) -> DeliveryError:
+        """What it means for an event that was to bring the file."""
+        return NotSent(str(self)) if self.again else Refused(self.code, str(self))
 
 
 class UnknownEvent(ValueError):

@@ -1,0 +1,1 @@
+"""Files of messages: fetched once, kept within bounds, given out by links that expire."""
