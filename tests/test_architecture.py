@@ -16,7 +16,7 @@ PROTOCOLS = ("telegram", "xmpp", "websocket")
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("gateway.vocabulary",),
-    ("gateway.ledger",),
+    ("gateway.ledger", "gateway.media"),
     ("gateway.delivery",),
     (
         "gateway.dashboard",
