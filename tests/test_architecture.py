@@ -50,7 +50,6 @@ LONGER_FILES = {
     "gateway/delivery/switchboard.py": "the one place where everything is wired to everything",
     "gateway/testing/botapi/world.py": "what the simulated Bot API remembers, in one place",
     "protocols/telegram/translate.py": "both directions of one pure translation",
-    "protocols/xmpp/server.py": "the state machine of one session",
     "protocols/xmpp/stream.py": "what slixmpp's stream is made to do otherwise",
     "protocols/xmpp/translate.py": "both directions of one pure translation",
 }

@@ -19,9 +19,9 @@ from typing import Protocol
 
 from gateway.delivery.server import Arrival, Port
 from gateway.vocabulary.errors import LedgerAway
-from protocols.xmpp.archive import NotShown, Reader
 from protocols.xmpp.intake import Intake, Settle, Unreadable
 from protocols.xmpp.past import Page, Place, Result, note_from_place, place_from_note
+from protocols.xmpp.reader import NotShown, Reader
 
 logger = logging.getLogger(__name__)
 

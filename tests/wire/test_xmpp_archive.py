@@ -399,7 +399,7 @@ async def test_live_messages_do_not_wait_for_ever_for_a_silent_archive(
     bot = await lives.first(alice, LOBBY)
     await bot.stop()
     note = bot.port.notes[f"xmpp.archive {ROOM}"]
-    monkeypatch.setattr("protocols.xmpp.archive.Reader.page", never)
+    monkeypatch.setattr("protocols.xmpp.reader.Reader.page", never)
     again = await lives.begin(LOBBY)
     alice.tell("lobby", "live")
     await happens(lambda: "live" in again.texts)
@@ -446,11 +446,11 @@ async def test_a_message_whose_session_is_gone_is_proven_by_the_archive(
     gate = await Link(lives._prosody.port).open()
     async with stopping(gate, gate.close):
         bot = await lives.first(alice, LOBBY, port=gate.port)
-        stream = bot.server._stream
+        stream = bot.server._link.stream
         stream._spawn_event = lambda _: None  # what the server says from now on is lost
         saying = asyncio.create_task(bot.say(conversation, "ours", "ref-1"))
         await happens(lambda: "ours" in heard_from_us(alice))
-        bot.server._session.name = "unknown"  # so that the server refuses to resume it
+        bot.server._connection._session.name = "unknown"  # so that the server refuses to resume it
         gate.cut()
         native = await asyncio.wait_for(saying, 20)
     assert (bool(native), heard_from_us(alice)) == (True, ["ours"])

@@ -162,8 +162,8 @@ def settings(prosody: Prosody, **changes: Any) -> Settings:
 
 
 async def test_logs_in_over_starttls(bot: Bot) -> None:
-    assert bot.server._stream is not None
-    assert bot.server._stream.encryption.startswith("TLSv1")
+    assert bot.server._link.stream is not None
+    assert bot.server._link.stream.encryption.startswith("TLSv1")
 
 
 async def test_logs_in_over_direct_tls(make_bot: Any, prosody: Prosody) -> None:
@@ -174,7 +174,7 @@ async def test_logs_in_over_direct_tls(make_bot: Any, prosody: Prosody) -> None:
 async def test_logs_in_without_tls_where_that_is_configured(make_bot: Any) -> None:
     bot = make_bot(tls="off", tls_ca=None).start()
     await bot.until(State.CONNECTED)
-    assert bot.server._stream.encryption == "no TLS"
+    assert bot.server._link.stream.encryption == "no TLS"
 
 
 async def test_a_wrong_password_is_refused_with_a_clear_sentence(make_bot: Any) -> None:
@@ -573,12 +573,12 @@ async def test_while_the_ledger_is_away_nothing_is_acknowledged_and_all_comes_ag
     for text in TEXTS[:20]:
         alice.say(f"bot@{HOST}", text)
     await bot.until(State.DEGRADED)
-    arrivals = bot.server._stream.session.arrivals
+    arrivals = bot.server._link.stream.session.arrivals
     handled = arrivals.handled
     link.cut()
     await bot.until(State.RECONNECTING)
     await bot.until(State.DEGRADED)
-    assert bot.server._stream.was_resumed
+    assert bot.server._link.stream.was_resumed
     assert arrivals.handled == handled
     bot.port.away = False
     await bot.port.wait_for(20)

@@ -1,0 +1,118 @@
+"""What goes to the wire, and the wait for the proof that it arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+from gateway.vocabulary.errors import NotSent, Refused, Uncertain
+from gateway.vocabulary.events import Event, Facts, kind_of
+from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.link import Link
+from protocols.xmpp.places import Places
+from protocols.xmpp.proofs import Proof, Proofs
+from protocols.xmpp.rooms import Rooms
+from protocols.xmpp.stream import Stream
+from protocols.xmpp.translate import (
+    Identity,
+    bare,
+    id_from_ref,
+    stanza_from_event,
+    stanza_from_typing,
+    stanza_from_xml,
+)
+
+PROOF_SECONDS = 60.0
+"""How long a message waits for its confirmation: long enough to notice a dead link and resume."""
+ENTER_SECONDS = 5.0
+"""How long a message to a room waits for us to be in it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """Says what the gateway wants said."""
+
+    us: Identity
+    link: Link
+    rooms: Rooms
+    places: Places
+    proofs: Proofs
+    catchup: CatchUp
+
+    async def deliver(self, place: str, facts: Facts, event: Event) -> str | None:
+        """See ``ProtocolServer``; the proof is the room's own copy, or our server's receipt."""
+        match kind_of(event):
+            case "message":
+                return await self._message(place, facts, event)
+            case "typing":
+                self._typing(place, facts)
+            case "stanza":
+                await self._stanza(event)
+            case kind:
+                raise Refused("refused", f"XMPP knows no {kind}")
+        return None
+
+    async def _message(self, place: str, facts: Facts, event: Event) -> str:
+        group = self.places.is_group(place, facts)
+        if group:
+            await self._be_in(place)
+        await self._be_up_to_date(place if group else self.us.jid)
+        stream = self.link.ready()
+        name = id_from_ref(event.get("ref"))
+        said = self.proofs.said(bare(place), name, event["text"])
+        if said is not None:
+            return said
+        kind = "groupchat" if group else "chat"
+        text = stanza_from_event(event, to=self.places.address(place), kind=kind, name=name)
+        with self.proofs.await_(bare(place), name, reflected=group) as proof:
+            return await self._prove(stream, text, proof)
+
+    def _typing(self, place: str, facts: Facts) -> None:
+        stream = self.link.ready()
+        group = self.places.is_group(place, facts)
+        room = self.rooms.room(place)
+        if group and (room is None or not room.joined):
+            raise NotSent(f"not in {place}")
+        kind = "groupchat" if group else "chat"
+        stream.say(stanza_from_typing(to=self.places.address(place), kind=kind))
+
+    async def _stanza(self, event: Event) -> None:
+        text = stanza_from_xml(str(event.get("xml", "")))
+        name = uuid.uuid4().hex
+        with self.proofs.await_("", name, reflected=False) as proof:
+            await self._prove(self.link.ready(), text, proof)
+
+    async def _prove(self, stream: Stream, text: str, proof: Proof) -> str:
+        departure = stream.say(text, proof.verdict)
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                return await proof.future
+        except TimeoutError:
+            raise Uncertain(f"not confirmed within {PROOF_SECONDS:.0f} s") from None
+        finally:
+            departure.withdraw()
+
+    # What has to be waited for before
+
+    async def _be_in(self, jid: str) -> None:
+        """Wait until we are in the room, but not for long."""
+        self.link.ready()
+        member = self.rooms.add(jid)
+        if member.trouble and member.pause > ENTER_SECONDS:
+            raise NotSent(f"not in {jid}: {member.trouble}")
+        try:
+            async with asyncio.timeout(ENTER_SECONDS):
+                await member.entered.wait()
+        except TimeoutError:
+            raise NotSent(f"not in {jid}: {member.trouble or 'still joining'}") from None
+
+    async def _be_up_to_date(self, archive: str) -> None:
+        """Wait until it is known what of ours was said before, but not for long."""
+        self.link.ready()
+        live = self.catchup.live(archive)
+        try:
+            async with asyncio.timeout(ENTER_SECONDS):
+                await live.wait()
+        except TimeoutError:
+            raise NotSent(f"reading the archive of {archive}") from None

@@ -1,0 +1,163 @@
+"""What comes from the wire, sorted: conversations, proofs, rooms' business, small talk."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from gateway.delivery.server import Port
+from gateway.vocabulary.errors import NotSent
+from protocols.xmpp.attendance import Attendance
+from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.intake import Intake, Unreadable
+from protocols.xmpp.link import Link
+from protocols.xmpp.occupants import Change, Occupant, Room
+from protocols.xmpp.proofs import Proofs
+from protocols.xmpp.rooms import Rooms
+from protocols.xmpp.stream import Settle
+from protocols.xmpp.subscriptions import Subscriptions
+from protocols.xmpp.translate import (
+    BODY,
+    DELAY,
+    Identity,
+    archive_of_stanza,
+    arrival_from_stanza,
+    bare,
+    id_from_stanza,
+    presence_arrival,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Incoming:
+    """The ``Receiver`` of an account."""
+
+    us: Identity
+    port: Port
+    link: Link
+    rooms: Rooms
+    attendance: Attendance
+    proofs: Proofs
+    intake: Intake
+    catchup: CatchUp
+    subscriptions: Subscriptions
+
+    def message(self, stanza: Element, settle: Settle) -> None:
+        """Take a message, whatever it may hold."""
+        self._guarded(self._message, stanza, settle)
+
+    def presence(self, stanza: Element, settle: Settle) -> None:
+        """Take a presence, whatever it may hold."""
+        self._guarded(self._presence, stanza, settle)
+
+    async def hold(self) -> None:
+        """See ``Receiver``."""
+        await self.intake.hold()
+
+    def resumed(self, *, again: bool) -> None:
+        """See ``Receiver``."""
+        self.intake.release(forget=again)
+        if again:
+            self.catchup.forget()
+        else:
+            self.catchup.close(self.us.jid)
+
+    def _guarded(
+        self, take: Callable[[Element, Settle], None], stanza: Element, settle: Settle
+    ) -> None:
+        try:
+            take(stanza, settle)
+        except Exception as error:
+            # The stream must go on: a stanza that breaks us would break every connection anew.
+            logger.exception("account=%s a stanza could not be understood", self.us.jid)
+            raw = ElementTree.tostring(stanza, encoding="unicode")
+            self.intake.put(Unreadable(None, raw, repr(error)), settle)
+        if self.intake.full:
+            self.link.pause()
+
+    # Messages
+
+    def _message(self, stanza: Element, settle: Settle) -> None:
+        sender = stanza.get("from", "")
+        room = self.rooms.room(bare(sender))
+        if self.link.reader is not None and self.link.reader.take(stanza):
+            logger.debug("account=%s an archive answers: %s", self.us.jid, sender)
+        elif stanza.get("type") == "error":
+            self._error(stanza)
+        elif bare(sender) == self.us.jid:
+            logger.debug("account=%s our own message came by", self.us.jid)
+        elif room is not None and _is_ours(stanza, room):
+            self.proofs.reflection(stanza, id_from_stanza(stanza, self.us, room))
+        elif stanza.get("type") == "groupchat" and not _is_news(stanza, room):
+            logger.debug("account=%s a room's past, or no room of ours: %s", self.us.jid, sender)
+        elif not self.attendance.invited(stanza):
+            return self._conversation(stanza, room, settle)
+        return settle()
+
+    def _conversation(self, stanza: Element, room: Room | None, settle: Settle) -> None:
+        arrival = arrival_from_stanza(stanza, self.us, room, time.time())
+        if arrival is None or stanza.get("type") == "headline":
+            return settle()
+        if arrival.event["type"] == "xmpp.typing":
+            self.port.pass_on(arrival.conversation, arrival.event)
+            return settle()
+        return self.catchup.put(archive_of_stanza(stanza, self.us, room), arrival, settle)
+
+    def _error(self, stanza: Element) -> None:
+        outcome = self.proofs.error(stanza)
+        if outcome is None:
+            logger.info("account=%s a late error from=%s", self.us.jid, stanza.get("from"))
+        elif isinstance(outcome, NotSent):
+            self.rooms.lost(bare(stanza.get("from", "")))
+
+    # Presences
+
+    def _presence(self, stanza: Element, settle: Settle) -> None:
+        if stanza.get("type") == "subscribe":
+            self.subscriptions.grant(bare(stanza.get("from", "")))
+            return settle()
+        found = self.rooms.presence(stanza)
+        if found is None:
+            return settle()
+        change, person, room = found
+        return self._change(change, person, room, settle)
+
+    def _change(self, change: Change, person: Occupant | None, room: Room, settle: Settle) -> None:
+        if person is None or change not in (Change.CAME, Change.WENT):
+            return settle()
+        kind: Literal["join", "leave"] = "join" if change is Change.CAME else "leave"
+        return self.catchup.put(room.jid, presence_arrival(kind, person, self.us, room), settle)
+
+
+def _is_ours(stanza: Element, room: Room) -> bool:
+    """Whether it is the room's copy of what we said there."""
+    return (
+        stanza.get("type") == "groupchat"
+        and stanza.get("from", "").partition("/")[2] == room.nick
+        and room.joined
+    )
+
+
+def _is_news(stanza: Element, room: Room | None) -> bool:
+    """Whether a room's message is one that we have not had.
+
+    A room repeats what was said before (XEP-0045, 7.2.13): of that, only what was said while we
+    were out is news. Our own server marks what it repeats after a gap as delayed too, in its own
+    name; that was never settled.
+    """
+    if room is None:
+        return False
+    new = room.hear(stanza, time.monotonic()) if stanza.find(BODY) is not None else True
+    delay = stanza.find(DELAY)
+    if room.archived and delay is not None and bare(delay.get("from", "")) == room.jid:
+        return False
+    if delay is None or bare(delay.get("from", "")) != room.jid:
+        return room.joined
+    return room.joined and new
