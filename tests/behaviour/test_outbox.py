@@ -1,0 +1,179 @@
+"""What waits for a network: in order in each conversation, and nobody waits for another's."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+from django.db import connections
+
+from consumers.base import ChatConsumer
+from gateway.delivery import outbox as outboxes
+from gateway.delivery.line import BROADCASTER, DEPTH
+from gateway.delivery.outbox import Outbox
+from gateway.delivery.pace import Pace
+from gateway.delivery.server import Limits, Rate
+from gateway.testing.recording import RecordingServer
+from gateway.vocabulary.events import Event
+from house import House
+
+ACCOUNT = "telegram:default"
+PERSON = f"{ACCOUNT}:7"
+OTHER = f"{ACCOUNT}:8"
+MANY = 1_500
+OPERATOR = {"id": BROADCASTER, "name": "operator", "handle": None, "kind": "bot", "private": None}
+
+
+class Echo(ChatConsumer):
+    async def chat_message(self, event: Event) -> None:
+        await self.reply(f"You said: {event['text']}")
+
+
+@pytest.fixture
+async def full(house: House) -> House:
+    """A house whose Telegram account has sent all that it may for now, but for two answers."""
+    await house.start(Echo.as_asgi())
+    outbox = outbox_of(house)
+    outbox.pace = Pace(Limits(account=Rate(1, 100, burst=4)), time.monotonic)
+    for _ in range(2):
+        outbox.pace.take(PERSON, group=False)
+    return house
+
+
+def outbox_of(house: House) -> Outbox:
+    return house.board.outboxes[ACCOUNT]
+
+
+async def say(house: House, conversations: list[str], *texts: str, **body: object) -> None:
+    """Queue sends that no event is the cause of."""
+    said = house.board.conversations.record.said
+    for text in texts:
+        event: Event = {"type": "chat.message", "text": text, **body}
+        await asyncio.gather(*(said(place, None, 0, event) for place in conversations))
+
+
+def numbers(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+async def test_a_long_line_keeps_no_other_waiting(full: House) -> None:
+    outbox_of(full).pace = Pace(Limits(), time.monotonic)
+    outbox_of(full).pace.hold(600, OTHER)
+    await say(full, [OTHER], *numbers(MANY))
+    await full.hears(PERSON, "hi")
+    assert await full.shows(PERSON, 1) == ["You said: hi"]
+
+
+async def test_a_long_line_is_not_in_memory(full: House) -> None:
+    outbox_of(full).pace.hold(600, OTHER)
+    await say(full, [OTHER], *numbers(MANY))
+    assert outbox_of(full).waiting <= DEPTH
+
+
+async def test_an_answer_goes_before_broadcasts_that_fill_the_memory(full: House) -> None:
+    places = [f"{ACCOUNT}:-{number}" for number in range(20, 20 + MANY)]
+    await say(full, places, "hear ye", author=OPERATOR)
+    await full.hears(PERSON, "hi")
+    await full.shows(PERSON, 1)
+    assert [place for place, _ in full.server(PERSON).delivered] == [PERSON]
+
+
+async def test_broadcasts_do_not_fill_the_memory(full: House) -> None:
+    places = [f"{ACCOUNT}:-{number}" for number in range(20, 20 + MANY)]
+    await say(full, places, "hear ye", author=OPERATOR)
+    assert outbox_of(full).waiting <= outboxes.BROADCASTS
+
+
+async def test_after_a_restart_answers_go_before_the_broadcasts_before_them(
+    full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox_of(full).pace.hold(600)
+    places = [f"{ACCOUNT}:-{number}" for number in range(20, 20 + MANY)]
+    await say(full, places, "hear ye", author=OPERATOR)
+    await full.hears(PERSON, "hi")
+    await full.settled()
+    await full.fall()
+    # One may be sent, and no broadcast, because they leave half of the bucket to answers.
+    slow = Limits(account=Rate(1, 100, burst=1))
+    monkeypatch.setattr(RecordingServer, "limits", slow)
+    await full.start(Echo.as_asgi())
+    await full.shows(PERSON, 1)
+    assert [place for place, _ in full.server(PERSON).delivered] == [PERSON]
+
+
+async def test_an_answer_behind_broadcasts_of_its_chat_keeps_its_place(full: House) -> None:
+    outbox_of(full).pace = Pace(Limits(account=Rate(1, 0.001, burst=4)), time.monotonic)
+    outbox_of(full).pace.hold(0.1)
+    shouts = numbers(DEPTH + 4)
+    await say(full, [PERSON], *shouts, author=OPERATOR)
+    await full.hears(PERSON, "hi")
+    shown = await full.shows(PERSON, len(shouts) + 1)
+    assert [text.removeprefix("operator (operator): ") for text in shown] == [
+        *shouts,
+        "You said: hi",
+    ]
+
+
+async def test_more_conversations_than_lines_all_get_theirs_in_order(
+    full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "LINES", 8)
+    monkeypatch.setattr(outboxes, "BROADCASTS", 4)
+    outbox_of(full).pace = Pace(Limits(), time.monotonic)
+    server = full.server(PERSON)
+    server.gate.clear()
+    places = [f"{ACCOUNT}:{number}" for number in range(100, 150)]
+    texts = numbers(DEPTH + 4)
+    await say(full, places, *texts)
+    server.gate.set()
+    await server.until(lambda: len(server.delivered) >= len(places) * len(texts), 20)
+    assert all(server.texts(place) == texts for place in places)
+
+
+async def test_broadcasts_to_more_conversations_than_lines_all_arrive_once(
+    full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "LINES", 8)
+    monkeypatch.setattr(outboxes, "BROADCASTS", 4)
+    outbox_of(full).pace = Pace(Limits(), time.monotonic)
+    places = [f"{ACCOUNT}:-{number}" for number in range(20, 120)]
+    await say(full, places, "one", "two", author=OPERATOR)
+    server = full.server(PERSON)
+    await server.until(lambda: len(server.delivered) >= 2 * len(places), 20)
+    assert {len(server.texts(place)) for place in places} == {2}
+
+
+async def test_what_came_while_nothing_fitted_goes_behind_what_waits(
+    full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "LINES", 1)
+    outbox = outbox_of(full)
+    outbox.pace = Pace(Limits(), time.monotonic)
+    outbox.pace.hold(0.2, OTHER)
+    await say(full, [OTHER, PERSON], "first")
+    monkeypatch.setattr(outboxes, "LINES", 2)
+    await say(full, [PERSON], "second")
+    assert await full.shows(PERSON, 2) == ["first", "second"]
+
+
+async def test_what_was_sent_is_not_sent_again_while_its_outcome_is_not_on_disk(
+    full: House, ledger: str
+) -> None:
+    """A row counts as in hand until its outcome is committed, or a look at the table finds it."""
+    outbox, server = outbox_of(full), full.server(PERSON)
+    server.gate.clear()
+    await say(full, [PERSON], "once")
+    other = sqlite3.connect(connections.databases[ledger]["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # somebody else writes: nothing can be committed
+    server.gate.set()
+    await full.shows(PERSON, 1)
+    for _ in range(5):
+        await outbox.look()
+    other.execute("ROLLBACK")
+    other.close()
+    await full.until(lambda: outbox.waiting == 0)
+    await outbox.look()
+    await full.until(lambda: outbox.waiting == 0)
+    assert full.shown(PERSON) == ["once"]
