@@ -221,7 +221,8 @@ def _of_telegram() -> Iterator[tuple[Any, Any]]:
 def _of_xmpp() -> Iterator[tuple[Any, Any]]:
     from xml.etree.ElementTree import fromstring
 
-    from protocols.xmpp.translate import Identity, arrival_from_stanza
+    from protocols.xmpp.identity import Identity
+    from protocols.xmpp.translate import arrival_from_stanza
 
     for inside in (
         "<body>/order@other</body>",

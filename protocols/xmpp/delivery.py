@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from gateway.vocabulary.errors import NotSent, Refused, Uncertain
 from gateway.vocabulary.events import Event, Facts, kind_of
 from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.link import Link
 from protocols.xmpp.places import Places
 from protocols.xmpp.proofs import Proof, Proofs
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.stream import Stream
-from protocols.xmpp.translate import (
-    Identity,
-    bare,
+from protocols.xmpp.stanzas import (
     id_from_ref,
     stanza_from_event,
     stanza_from_typing,
     stanza_from_xml,
 )
+from protocols.xmpp.stream import Stream
 
 PROOF_SECONDS = 60.0
 """How long a message waits for its confirmation: long enough to notice a dead link and resume."""

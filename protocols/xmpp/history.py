@@ -9,12 +9,13 @@ from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Arrival
 from protocols.xmpp.attendance import Attendance
+from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.intake import Unreadable
 from protocols.xmpp.occupants import Room
 from protocols.xmpp.past import Result, from_room, room_as_of, said_by_us
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.translate import Identity, arrival_from_stanza, bare, id_from_stanza
+from protocols.xmpp.translate import arrival_from_stanza, id_from_stanza
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,8 @@ from gateway.delivery.server import Port
 from gateway.vocabulary.errors import NotSent
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.elements import BODY, DELAY
+from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.intake import Intake, Unreadable
 from protocols.xmpp.link import Link
 from protocols.xmpp.occupants import Change, Occupant, Room
@@ -22,12 +24,8 @@ from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.stream import Settle
 from protocols.xmpp.subscriptions import Subscriptions
 from protocols.xmpp.translate import (
-    BODY,
-    DELAY,
-    Identity,
     archive_of_stanza,
     arrival_from_stanza,
-    bare,
     id_from_stanza,
     presence_arrival,
 )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, SubElement
 
+from protocols.xmpp.elements import CLIENT, DELAY, STANZA_ID
+from protocols.xmpp.identity import bare
 from protocols.xmpp.occupants import OCCUPANT_ID, Occupant, Room
-from protocols.xmpp.translate import CLIENT, DELAY, STANZA_ID, bare
 
 MAM = "urn:xmpp:mam:2"
 RESULT = f"{{{MAM}}}result"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from gateway.vocabulary.errors import NotSent, Refused
 from gateway.vocabulary.events import Facts
-from protocols.xmpp.occupants import Room
-from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.translate import (
+from protocols.xmpp.identity import (
     Identity,
     author_from_occupant,
     bare,
     facts_from_place,
     place_from_key,
 )
+from protocols.xmpp.occupants import Room
+from protocols.xmpp.rooms import Rooms
 
 _CONFERENCE_NAMES = ("conference", "muc", "room", "rooms", "chat", "chats", "groups", "channels")
 

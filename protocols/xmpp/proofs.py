@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from gateway.vocabulary.errors import DeliveryError, NotSent, Uncertain
+from protocols.xmpp.elements import BODY, ORIGIN_ID
+from protocols.xmpp.identity import bare
 from protocols.xmpp.text import text_from_body
-from protocols.xmpp.translate import BODY, ORIGIN_ID, bare, outcome_from_error
+from protocols.xmpp.translate import outcome_from_error
 
 SAID = 1000
 """Messages of ours that archives showed and nobody has asked about."""

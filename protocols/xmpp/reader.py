@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import IqError, IqTimeout
 
+from protocols.xmpp.identity import bare
 from protocols.xmpp.past import (
     FIN,
     PAGE,
@@ -20,7 +21,6 @@ from protocols.xmpp.past import (
     result_from_stanza,
 )
 from protocols.xmpp.stream import Stream
-from protocols.xmpp.translate import bare
 
 PAGE_SECONDS = 30
 """How long an archive may take for one page."""

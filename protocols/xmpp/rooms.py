@@ -14,11 +14,12 @@ from xml.etree.ElementTree import Element
 from slixmpp.exceptions import IqError, IqTimeout, XMPPError
 from slixmpp.jid import JID
 
+from protocols.xmpp.elements import ERROR, STANZA_ERRORS
+from protocols.xmpp.identity import bare
 from protocols.xmpp.occupants import Change, Occupant, Room, removal_from_presence, statuses
 from protocols.xmpp.past import MAM
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.text import attribute_from_text, body_from_text
-from protocols.xmpp.translate import ERROR, STANZA_ERRORS, bare
 
 logger = logging.getLogger(__name__)
 

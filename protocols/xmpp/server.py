@@ -5,7 +5,8 @@
     port -> Delivery -> Stream, and back the proof
 
 ``Link`` holds the stream of the moment for all of them. ``Rooms`` keeps us in the rooms that
-``Attendance`` wants; ``translate`` knows stanzas, and nothing else does.
+``Attendance`` wants. What stanzas mean is known to what is pure: ``translate`` reads them to
+arrivals, ``stanzas`` writes them from events, ``identity`` says who and where that is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from protocols.xmpp.catchup import CatchUp
 from protocols.xmpp.connection import Connection
 from protocols.xmpp.delivery import Delivery
 from protocols.xmpp.history import History
+from protocols.xmpp.identity import Identity, author_from_occupant, place_from_key
 from protocols.xmpp.incoming import Incoming
 from protocols.xmpp.intake import Intake
 from protocols.xmpp.link import Link
@@ -33,7 +35,6 @@ from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Settings
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.subscriptions import Subscriptions
-from protocols.xmpp.translate import Identity, author_from_occupant, place_from_key
 
 DRAIN_SECONDS = 0.5
 PEOPLE_SECONDS = 0.2

@@ -1,48 +1,49 @@
-"""Stanzas to arrivals, and events to stanzas. Nothing here performs I/O.
+"""Stanzas to arrivals. Nothing here performs I/O.
 
 A stanza is read as the bare element that the parser made. A stanza-id (XEP-0359) is believed
-only from the room that the message came from, or from our own account's server; a real JID only
-from a service that may speak for it (``Identity.believes``).
+only from the room that the message came from, or from our own account's server.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Arrival
 from gateway.vocabulary.errors import Delayed, DeliveryError, NotSent, Refused
-from gateway.vocabulary.events import Author, Bot, Chat, Event, Facts
-from gateway.vocabulary.ids import key_parts
+from gateway.vocabulary.events import Author, Event
 from gateway.vocabulary.text import clean_name
+from protocols.xmpp.elements import (
+    BODY,
+    CHAT_STATES,
+    CLIENT,
+    DELAY,
+    DIRECT_INVITATION,
+    ERROR,
+    FALLBACK,
+    ORIGIN_ID,
+    REPLY,
+    STANZA_ERRORS,
+    STANZA_ID,
+    SUBJECT,
+)
+from protocols.xmpp.identity import (
+    Identity,
+    author_from_jid,
+    author_from_occupant,
+    author_from_room,
+    bare,
+    facts_from_place,
+)
 from protocols.xmpp.occupants import MUC_USER, OCCUPANT_ID, Occupant, Room
-from protocols.xmpp.text import attribute_from_text, body_from_text, text_from_body, without
+from protocols.xmpp.text import text_from_body, without
 
-CLIENT = "{jabber:client}"
-BODY = f"{CLIENT}body"
-SUBJECT = f"{CLIENT}subject"
-ERROR = f"{CLIENT}error"
-DELAY = "{urn:xmpp:delay}delay"
-STANZA_ID = "{urn:xmpp:sid:0}stanza-id"
-ORIGIN_ID = "{urn:xmpp:sid:0}origin-id"
-REPLY = "{urn:xmpp:reply:0}reply"
-FALLBACK = "{urn:xmpp:fallback:0}"
-CHAT_STATES = "{http://jabber.org/protocol/chatstates}"
-DIRECT_INVITATION = "{jabber:x:conference}x"
-STANZA_ERRORS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
-
-MAX_TEXT = 16_384
-"""Code points of one message. At worst 80 KiB of XML, where servers take 256 KiB in a stanza."""
-MAX_ID = 128
-MAX_STANZA = 65_536
-"""Characters of a stanza that an application sends as XML."""
 RETRY_SECONDS = 10.0
 """How long to wait when the other side says ``wait`` and not how long (RFC 6120, 8.3.2)."""
 
@@ -61,7 +62,6 @@ _SMALL_TALK = (
 """What a message may hold without being worth an event of its own."""
 
 _COMMAND = re.compile(r"(/\w{1,64})@(\S{1,64})")
-_SAFE_ID = re.compile(rf"[!-~]{{1,{MAX_ID}}}")
 
 _CODES = {
     "item-not-found": "not_found",
@@ -77,49 +77,6 @@ _CODES = {
     "subscription-required": "forbidden",
     "policy-violation": "too_long",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are: the account's name in the configuration, its bare JID, our name in rooms."""
-
-    account: str
-    jid: str
-    nick: str
-
-    @property
-    def bot(self) -> Bot:
-        """The bot, as scopes name it."""
-        return {"id": self.jid, "name": self.nick}
-
-    def key(self, place: str) -> str:
-        """The conversation at a place: a bare JID, or a room's and an occupant."""
-        return f"xmpp:{self.account}:{place}"
-
-    def believes(self, room: str, real: str) -> bool:
-        """Whether a room's service may say who somebody is.
-
-        Our own server may, of everybody; any other of the accounts of its own domain only.
-        Otherwise whoever runs a service could enter as our administrator.
-        """
-        service = f".{room.rpartition('@')[2]}"
-        return any(service.endswith(f".{jid.rpartition('@')[2]}") for jid in (self.jid, real))
-
-
-def bare(jid: str) -> str:
-    """A JID without its resource."""
-    return jid.partition("/")[0]
-
-
-def place_from_key(conversation: str) -> str:
-    """The place of a conversation; raises ``ValueError`` if it is no key of ours."""
-    key = key_parts(conversation)
-    if key.protocol != "xmpp" or key.place.startswith(("/", "@")) or " " in bare(key.place):
-        raise ValueError(f"{conversation!r} is not an XMPP conversation (xmpp:account:JID)")
-    return key.place
-
-
-# Stanzas to arrivals
 
 
 def arrival_from_stanza(
@@ -227,40 +184,6 @@ def author_from_stanza(stanza: Element, us: Identity, room: Room | None) -> Auth
     return author_from_occupant(person, us, room)
 
 
-def author_from_jid(jid: str, us: Identity) -> Author:
-    """A person with an account of their own."""
-    return {
-        "id": f"xmpp:{jid}",
-        "name": clean_name(jid.partition("@")[0]) or jid,
-        "handle": jid,
-        "kind": "person",
-        "private": us.key(jid),
-    }
-
-
-def author_from_occupant(person: Occupant, us: Identity, room: Room) -> Author:
-    """A person in a room: by the real JID where we may believe it, else by occupant-id."""
-    real = person.real if person.real and us.believes(room.jid, person.real) else None
-    return {
-        "id": f"xmpp:{real or f'{room.jid}/{person.place}'}",
-        "name": clean_name(person.nick) or "?",
-        "handle": real,
-        "kind": "person",
-        "private": us.key(real or f"{room.jid}/{person.place}"),
-    }
-
-
-def author_from_room(room: Room) -> Author:
-    """The room itself, which now and then says something."""
-    return {
-        "id": f"xmpp:{room.jid}",
-        "name": clean_name(room.title) or room.jid,
-        "handle": None,
-        "kind": "chat",
-        "private": None,
-    }
-
-
 def id_from_stanza(message: Element, us: Identity, room: Room | None) -> str:
     """The native id: the room's or our server's, else the sender's, else a made one."""
     given = _stanza_id(message, us, room)
@@ -316,38 +239,6 @@ def presence_arrival(
     return Arrival(us.key(room.jid), facts_from_place(room.jid, us, room), event, None)
 
 
-def facts_from_place(
-    place: str, us: Identity, room: Room | None, *, user: Author | None = None
-) -> Facts:
-    """What is known of a conversation: a room if there is one and no occupant is named."""
-    group = room is not None and "/" not in place
-    title = room.title if room is not None and group else ""
-    if user is None and not group:
-        user = author_from_jid(place, us)
-    name = user["name"] if user is not None else place
-    chat: Chat = {
-        "id": place,
-        "kind": "group" if group else "private",
-        "title": clean_name(title) or name,
-    }
-    return {
-        "bot": us.bot,
-        "chat": chat,
-        "thread": None,
-        "user": user,
-        "extensions": extensions(),
-    }
-
-
-def extensions() -> dict[str, dict[str, Any]]:
-    """What an XMPP chat can do."""
-    return {
-        "message": {"max_text": MAX_TEXT, "unit": "codepoints"},
-        "typing": {},
-        "reply": {},
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """Somebody wants us in a room."""
@@ -389,56 +280,3 @@ def outcome_from_error(message: Element) -> DeliveryError:
     if error.get("type") == "wait":
         return Delayed(detail, seconds=RETRY_SECONDS)
     return Refused(_CODES.get(condition, "refused"), detail)
-
-
-# Events to stanzas
-
-
-def id_from_ref(ref: str | None) -> str:
-    """The id that a message bears: its ref, so that the receiver knows a repetition."""
-    if ref is None:
-        return uuid.uuid4().hex
-    return (
-        ref
-        if _SAFE_ID.fullmatch(ref)
-        else hashlib.sha256(ref.encode("utf-8", "replace")).hexdigest()
-    )
-
-
-def stanza_from_event(event: Event, *, to: str, kind: str, name: str) -> str:
-    """Translate a ``message`` to a stanza; ``kind`` is its type and ``name`` its id."""
-    identity = attribute_from_text(name)
-    reply = event.get("reply_to")
-    quoted = f"<reply xmlns='urn:xmpp:reply:0' id='{attribute_from_text(reply)}'/>" if reply else ""
-    return (
-        f"<message to='{attribute_from_text(to)}' type='{kind}' id='{identity}'>"
-        f"<body>{body_from_text(event['text'])}</body>"
-        f"<origin-id xmlns='urn:xmpp:sid:0' id='{identity}'/>{quoted}"
-        "<active xmlns='http://jabber.org/protocol/chatstates'/></message>"
-    )
-
-
-def stanza_from_typing(*, to: str, kind: str) -> str:
-    """Say that we are writing (XEP-0085)."""
-    return (
-        f"<message to='{attribute_from_text(to)}' type='{kind}'>"
-        "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
-        "<no-store xmlns='urn:xmpp:hints'/></message>"
-    )
-
-
-def stanza_from_xml(xml: str) -> str:
-    """Check a stanza that an application wrote; raises ``Refused`` if it could break the stream."""
-    xml = xml.strip()
-    if len(xml) > MAX_STANZA:
-        raise Refused("too_long", f"a stanza may have {MAX_STANZA} characters")
-    if "<!" in xml or "<?" in xml:
-        raise Refused("refused", "a stanza may hold elements and text only (RFC 6120, 11.1)")
-    try:
-        tag = ElementTree.fromstring(xml).tag.removeprefix(CLIENT)
-        xml.encode()
-    except (ElementTree.ParseError, ValueError) as error:
-        raise Refused("refused", f"not XML: {error}") from None
-    if tag not in ("message", "presence", "iq"):
-        raise Refused("refused", f"a stanza is a message, presence or iq, not {tag[:40]!r}")
-    return xml

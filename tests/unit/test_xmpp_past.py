@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.xmpp.identity import Identity
 from protocols.xmpp.occupants import Occupant, Room
 from protocols.xmpp.past import (
     Place,
@@ -20,7 +21,7 @@ from protocols.xmpp.past import (
     room_as_of,
     said_by_us,
 )
-from protocols.xmpp.translate import Identity, arrival_from_stanza
+from protocols.xmpp.translate import arrival_from_stanza
 
 NOW = 1_700_000_000.0
 LOBBY = "lobby@conference.example.org"

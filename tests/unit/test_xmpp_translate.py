@@ -13,20 +13,15 @@ from hypothesis import strategies as st
 
 from gateway.vocabulary.errors import Delayed, NotSent, Refused
 from gateway.vocabulary.text import clean
+from protocols.xmpp.identity import Identity, author_from_occupant, facts_from_place, place_from_key
 from protocols.xmpp.occupants import Occupant, Room
+from protocols.xmpp.stanzas import id_from_ref, stanza_from_event, stanza_from_xml
 from protocols.xmpp.translate import (
-    Identity,
     Invitation,
     arrival_from_stanza,
-    author_from_occupant,
     event_from_stanza,
-    facts_from_place,
-    id_from_ref,
     invitation_from_stanza,
     outcome_from_error,
-    place_from_key,
-    stanza_from_event,
-    stanza_from_xml,
 )
 
 US = Identity("default", "bot@example.org", "Robo")
