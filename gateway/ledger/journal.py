@@ -17,11 +17,18 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connections,
+)
 
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
@@ -170,13 +177,30 @@ class Journal:
                 return
 
     def _run(self, batch: list[Pending[Any]]) -> None:
-        with transaction.atomic(using=self.using):
-            rows = Rows(connections[self.using])
+        with self._transaction() as rows:
             queries.become_the_writer(rows)
             for pending in batch:
                 pending.result = pending.operation(rows)
         self.commits += 1
         self.operations += len(batch)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Rows]:
+        """One transaction; Django's own costs a third of a small commit."""
+        rows = Rows(connections[self.using])
+        rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
+        try:
+            yield rows
+            rows.run("COMMIT")
+        except BaseException:
+            self._roll_back(rows)
+            raise
+
+    def _roll_back(self, rows: Rows) -> None:
+        try:
+            rows.run("ROLLBACK")
+        except DatabaseError:  # it is rolled back, or the connection is not what it was
+            connections[self.using].close()
 
     def _halve(self, batch: list[Pending[Any]], error: Exception) -> None:
         if len(batch) == 1:
