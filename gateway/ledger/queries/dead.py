@@ -90,7 +90,7 @@ def _letter(prefix: str, row: Row) -> Letter:
 def failures(rows: Rows, key: str, since: float, limit: int) -> set[str]:
     """The conversations that set an event of this key aside since then."""
     found = rows.all(
-        "SELECT conversation, event FROM gateway_dead WHERE at >= %s ORDER BY id LIMIT %s",
+        "SELECT conversation, event FROM gateway_dead WHERE at >= %s ORDER BY at LIMIT %s",
         since,
         limit,
     )
