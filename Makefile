@@ -1,7 +1,7 @@
 # make serve   a gateway on http://127.0.0.1:8000/, from nothing but Python 3.11
 # make test    everything that is tested, with the servers that the tests need
 # make check   style and types only
-# make bench   the figures of benchmarks/README.md, one after the other (ten minutes)
+# make bench   the figures of benchmarks/README.md, one after the other (fifteen minutes)
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,9 +22,9 @@ check: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-for-tests
+bench: $(VENV)/installed-for-bench
 	sh tests/packages.sh
-	for name in conversations start ledger telegram_burst bridge websocket_broadcast; do \
+	for name in conversations start ledger telegram_burst xmpp_echo bridge websocket_broadcast; do \
 	  $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
@@ -34,6 +34,10 @@ $(VENV)/installed: pyproject.toml | $(BIN)/python
 $(VENV)/installed-for-tests: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/installed
+
+$(VENV)/installed-for-bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	touch $@ $(VENV)/installed $(VENV)/installed-for-tests
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

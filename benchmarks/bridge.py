@@ -1,40 +1,53 @@
 """One room in Telegram, XMPP and a browser: how long a message takes from one to the others.
 
-    python benchmarks/bridge.py [--messages 200] [--burst 1000] [--runs 3]
+    python benchmarks/bridge.py [--burst 1000] [--runs 2]
 
 ``gateway serve`` is a process of its own with the ledger on disk and ``limits = "off"``; Prosody
 is a real one with Nagle's algorithm off; the simulated Bot API and the people run here, so their
-time is part of what is measured. First one message at a time, in turn from each network, to each
-of the two others. Then a burst: all at once in the Telegram group, until both others have shown
-all of it. Every message has to arrive once and in order. Less than a minute.
+time is part of what is measured. From each network, 4, 10 and 50 messages a second to the two
+others; then a burst from each: all at once, until both others have shown all of it. Last a Bot
+API that takes 100 ms for each answer, with 20 messages a second from XMPP and 20 from the
+browser: what does not go to Telegram must not wait for it. Every message has to arrive once and
+in order. One browser may say 20 messages a second, and 40 at once: what is more comes from as
+many browsers as it takes, and each is shown everything. Needs /usr/bin/prosody. About two minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import uvloop
-from measure import ROOT, cpu_seconds, percentile, print_machine, print_table, spread
+from measure import (
+    ROOT,
+    cpu_seconds,
+    percentile,
+    print_machine,
+    print_table,
+    spread,
+    sync_milliseconds,
+)
+from xmpp_user import XmppUser
 
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "wire")]
 
 from gateway.testing.botapi import BotApi, Chat, User  # noqa: E402
-from people import Person  # noqa: E402
 from prosody import HOST, PASSWORD, ROOMS, Prosody  # noqa: E402
 from serving import Serving  # noqa: E402
 from tab import Tab  # noqa: E402
 
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
+ROOM = f"lobby@{ROOMS}"
 CONFIGURATION = """
 bot = "silent:Silent"
 [telegram]
@@ -50,7 +63,7 @@ port = {xmpp}
 tls = "off"
 nick = "bridge"
 [rooms.lobby]
-members = ["telegram:default:{group}", "xmpp:default:lobby@{rooms}"]
+members = ["telegram:default:{group}", "xmpp:default:{room}"]
 access = "open"
 """
 SILENT = """
@@ -60,34 +73,57 @@ class Silent(ChatConsumer):
     pass
 """
 NETWORKS = ("telegram", "xmpp", "web")
+RATES = (4, 10, 50)
+RATE_SECONDS = 4
+PER_TAB, PER_TAB_AT_ONCE = 20, 35
+"""Messages of one browser that the gateway takes, a second and at once."""
+
+SLOW_ANSWER = 0.1
+SLOW_RATE, SLOW_SECONDS = 20, 5
 SECONDS = 30
+"""Without anything new; what has not come by then is missing."""
 
 
 class Shown:
-    """When each network showed each message; waits for what is still to come."""
+    """When each network was told each message, and when each of the others showed it.
+
+    A mark is ``SOURCE-CELL.SPEAKER-NUMBER``, the last word of a text.
+    """
 
     def __init__(self) -> None:
+        self.said: dict[str, float] = {}
         self.times: dict[str, dict[str, float]] = {name: {} for name in NETWORKS}
-        self.order: dict[str, list[int]] = defaultdict(list)
-        self.twice = 0
+        self.twice = self.disorder = 0
+        self.missing: set[tuple[str, str]] = set()
+        self._newest: dict[tuple[str, str], int] = defaultdict(lambda: -1)
         self._changed = asyncio.Event()
 
     def see(self, network: str, text: str) -> None:
-        word, _, number = text.rpartition(" ")[2].partition("-")
-        if not number.isdecimal():
+        mark = text.rpartition(" ")[2]
+        if mark not in self.said or mark.startswith(network):
+            return  # a notice, or what comes back to where it was said
+        cell, _, number = mark.rpartition("-")
+        if mark in self.times[network]:
+            self.twice += 1
             return
-        mark = f"{word}-{number}"
-        self.twice += mark in self.times[network]
-        self.times[network].setdefault(mark, time.perf_counter())
-        if word == "burst":
-            self.order[network].append(int(number))
+        self.times[network][mark] = time.perf_counter()
+        self.disorder += int(number) < self._newest[network, cell]
+        self._newest[network, cell] = int(number)
         self._changed.set()
 
-    async def everywhere(self, marks: set[str], networks: set[str]) -> None:
-        async with asyncio.timeout(SECONDS):
-            while any(not marks <= self.times[network].keys() for network in networks):
+    async def everywhere(self, marks: list[str], networks: tuple[str, ...]) -> None:
+        """Wait until these networks have shown all of it; count what never comes."""
+        left = {(network, mark) for network in networks for mark in marks}
+        with suppress(TimeoutError):
+            while left := {one for one in left if one[1] not in self.times[one[0]]}:
                 self._changed.clear()
-                await self._changed.wait()
+                await asyncio.wait_for(self._changed.wait(), SECONDS)
+        self.missing |= left
+
+    def latencies(self, network: str, marks: list[str]) -> list[float]:
+        """Milliseconds until a network showed these."""
+        times = self.times[network]
+        return [1000 * (times[mark] - self.said[mark]) for mark in marks if mark in times]
 
 
 class Calls(list[Any]):
@@ -112,7 +148,7 @@ class Frames(list[Any]):
     def append(self, frame: Any) -> None:
         if frame["type"] == "message":
             self.shown.see("web", frame["text"])
-        else:
+        elif frame["type"] != "receipt":
             super().append(frame)
 
 
@@ -124,17 +160,43 @@ class World:
     shown: Shown
     telegram: User
     group: Chat
-    xmpp: Person
+    xmpp: XmppUser
     tab: Tab
 
-    async def say(self, network: str, text: str) -> None:
-        match network:
+    async def say(self, mark: str, tab: Tab) -> None:
+        self.shown.said[mark] = time.perf_counter()
+        match mark.partition("-")[0]:
             case "telegram":
-                await self.telegram.says(self.group, text)
+                await self.telegram.says(self.group, mark)
             case "xmpp":
-                self.xmpp.tell("lobby", text)
+                self.xmpp.say(ROOM, mark, "groupchat")
             case "web":
-                await self.tab.say(text)
+                await tab.say(mark)
+
+    async def say_all(
+        self, source: str, cell: str, messages: int, rate: float = 0, tabs: Sequence[Tab] = ()
+    ) -> list[str]:
+        """So many messages, at a rate or at once, by turns; their marks."""
+        speakers = tabs or [self.tab]
+        places = [number % len(speakers) for number in range(messages)]
+        marks = [f"{source}-{cell}.{place}-{number}" for number, place in enumerate(places)]
+        began = time.perf_counter()
+        for number, mark in enumerate(marks):
+            await self.say(mark, speakers[places[number]])
+            if rate:
+                due = began + (number + 1) / rate
+                await asyncio.sleep(max(0, due - time.perf_counter()))
+        return marks
+
+    @asynccontextmanager
+    async def tabs(self, count: int) -> AsyncIterator[Sequence[Tab]]:
+        """The browser that is always there, and others who come for a while."""
+        async with AsyncExitStack() as stack:
+            tabs = [self.tab]
+            for number in range(1, count):
+                tab = Tab(self.gateway.page, name=f"wendy{number}")
+                tabs.append(await stack.enter_async_context(tab))
+            yield tabs
 
 
 @asynccontextmanager
@@ -147,101 +209,161 @@ async def started(prosody: Prosody) -> AsyncIterator[Prosody]:
 
 
 @asynccontextmanager
-async def world(directory: Path) -> AsyncIterator[World]:
+async def world(parent: str | None, latency: float = 0) -> AsyncIterator[World]:
     shown = Shown()
-    async with started(Prosody(directory)) as prosody, BotApi() as api:
-        api.calls = Calls(shown)
-        bot = api.bot(token=TOKEN, username="OurBot")
-        group, tom = api.group("Friends"), api.user("Tom")
-        await group.invites(bot)
-        await tom.joins(group)
-        configuration = CONFIGURATION.format(
-            token=TOKEN,
-            api=api.url,
-            host=HOST,
-            password=PASSWORD.replace('"', '\\"'),
-            xmpp=prosody.port,
-            group=group.id,
-            rooms=ROOMS,
-        )
-        place = directory / "gateway"
-        gateway = Serving(place, configuration, "-q")
-        (place / "silent.py").write_text(SILENT)
-        alice = await Person("alice", prosody.port).come("lobby")
-        alice.client.add_event_handler(
-            "groupchat_message",
-            lambda m: shown.see("xmpp", m["body"]) if m["from"].resource == "bridge" else None,
-        )
-        async with gateway:
-            tab = Tab(gateway.page, name="wendy")
-            tab.frames = Frames(shown)
-            async with tab:
-                yield World(gateway, shown, tom, group, alice, tab)
-        await alice.go()
+    with tempfile.TemporaryDirectory(dir=parent) as name:
+        directory = Path(name)
+        async with started(Prosody(directory)) as prosody, BotApi(latency=latency) as api:
+            api.calls = Calls(shown)
+            bot = api.bot(token=TOKEN, username="OurBot")
+            group, tom = api.group("Friends"), api.user("Tom")
+            await group.invites(bot)
+            await tom.joins(group)
+            alice = XmppUser("alice", lambda text: shown.see("xmpp", text))
+            await alice.come(HOST, prosody.port, PASSWORD)
+            await alice.make_room(ROOM)
+            async with serving(directory, api.url, prosody.port, group.id) as gateway:
+                tab = Tab(gateway.page, name="wendy")
+                tab.frames = Frames(shown)
+                async with tab:
+                    yield World(gateway, shown, tom, group, alice, tab)
+            await alice.go()
+
+
+def serving(directory: Path, api: str, port: int, group: int) -> Serving:
+    configuration = CONFIGURATION.format(
+        token=TOKEN,
+        api=api,
+        host=HOST,
+        password=PASSWORD.replace('"', '\\"'),
+        xmpp=port,
+        group=group,
+        room=ROOM,
+    )
+    gateway = Serving(directory / "gateway", configuration, "-q")
+    (directory / "gateway" / "silent.py").write_text(SILENT)
+    return gateway
 
 
 @dataclass
 class Found:
-    """What was measured in all runs; milliseconds by way."""
+    """What was measured in all runs; milliseconds by source, target and rate."""
 
-    latencies: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-    per_second: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
+    latencies: dict[tuple[str, str, int], list[float]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    per_second: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    missing: int = 0
     twice: int = 0
     disorder: int = 0
 
+    def count(self, shown: Shown) -> None:
+        self.missing += len(shown.missing)
+        self.twice += shown.twice
+        self.disorder += shown.disorder
 
-async def one_by_one(world: World, messages: int, found: Found) -> None:
-    for number in range(messages):
-        network = NETWORKS[number % 3]
-        others = set(NETWORKS) - {network}
+
+def others(source: str) -> tuple[str, ...]:
+    return tuple(name for name in NETWORKS if name != source)
+
+
+async def wake(made: World) -> None:
+    """The first messages wake everybody and import everything."""
+    for source in NETWORKS:
+        marks = await made.say_all(source, "wake", 20, 50)
+        await made.shown.everywhere(marks, others(source))
+
+
+async def steady(made: World, found: Found) -> None:
+    for rate in RATES:
+        for source in NETWORKS:
+            async with made.tabs(math.ceil(rate / PER_TAB) if source == "web" else 1) as tabs:
+                marks = await made.say_all(source, str(rate), rate * RATE_SECONDS, rate, tabs)
+                await made.shown.everywhere(marks, others(source))
+            for target in others(source):
+                found.latencies[source, target, rate] += made.shown.latencies(target, marks)
+
+
+async def burst(made: World, messages: int, found: Found) -> None:
+    for source in NETWORKS:
+        needed = math.ceil(messages / PER_TAB_AT_ONCE) if source == "web" else 1
+        async with made.tabs(needed) as tabs:
+            cpu, began = cpu_seconds(made.gateway.pid), time.perf_counter()
+            marks = await made.say_all(source, "burst", messages, tabs=tabs)
+            await made.shown.everywhere(marks, others(source))
+            found.per_second[source].append(messages / (time.perf_counter() - began))
+            await asyncio.sleep(0.3)  # what is still written belongs to it
+            found.cpu[source].append((cpu_seconds(made.gateway.pid) - cpu) / messages * 1000)
+
+
+async def beside_a_slow_network(parent: str | None) -> None:
+    """XMPP and the browser, with a Telegram group in the room whose Bot API takes its time."""
+    messages = SLOW_RATE * SLOW_SECONDS
+    async with world(parent, SLOW_ANSWER) as made:
+        await wake(made)
         began = time.perf_counter()
-        await world.say(network, f"one {network}-{number}")
-        await world.shown.everywhere({f"{network}-{number}"}, others)
-        for other in others:
-            shown = world.shown.times[other][f"{network}-{number}"]
-            if number >= 12:  # the first ones wake everybody
-                found.latencies[network, other].append(1000 * (shown - began))
-        await asyncio.sleep(0.01)
+        spoken = await asyncio.gather(
+            *(made.say_all(source, "slow", messages, SLOW_RATE) for source in ("xmpp", "web"))
+        )
+        ways = dict(zip(("xmpp", "web"), spoken, strict=True))
+        for source, target in (("xmpp", "web"), ("web", "xmpp")):
+            await made.shown.everywhere(ways[source], (target,))
+        shown = made.shown
+        rows = [
+            (f"{source} -> {target}", *middle_and_slow(shown.latencies(target, ways[source])))
+            for source, target in (("xmpp", "web"), ("web", "xmpp"))
+        ]
+        await shown.everywhere(ways["xmpp"] + ways["web"], ("telegram",))
+        took = time.perf_counter() - began
+    print(f"\na Bot API that answers in {1000 * SLOW_ANSWER:.0f} ms, {SLOW_RATE}/s from each:")
+    print_table(("", "p50 ms", "p99 ms"), rows)
+    print(f"  Telegram had its {2 * messages} in order after {took:.1f} s")
+    print(f"  missing: {len(shown.missing)}; twice: {shown.twice}; out of order: {shown.disorder}")
 
 
-async def burst(world: World, messages: int, found: Found) -> None:
-    cpu, began = cpu_seconds(world.gateway.pid), time.perf_counter()
-    for number in range(messages):
-        await world.say("telegram", f"all burst-{number}")
-    marks = {f"burst-{number}" for number in range(messages)}
-    await world.shown.everywhere(marks, {"xmpp", "web"})
-    found.per_second.append(messages / (time.perf_counter() - began))
-    found.cpu.append((cpu_seconds(world.gateway.pid) - cpu) / messages * 1000)
-    for network in ("xmpp", "web"):
-        found.disorder += world.shown.order[network] != list(range(messages))
-    found.twice += world.shown.twice
+def middle_and_slow(latencies: list[float]) -> tuple[str, str]:
+    if not latencies:
+        return "-", "-"
+    return f"{percentile(latencies, 50):.1f}", f"{percentile(latencies, 99):.1f}"
 
 
 async def compare(options: argparse.Namespace) -> None:
     print_machine()
+    print(f"one sync of the disk: {spread(sync_milliseconds(options.directory), '{:.2f}')} ms\n")
     found = Found()
     for _ in range(options.runs):
-        with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-            async with world(Path(directory)) as made:
-                await one_by_one(made, options.messages, found)
-                await burst(made, options.burst, found)
-    rows = [
-        (f"{source} -> {target}", f"{percentile(times, 50):.1f}", f"{percentile(times, 99):.1f}")
-        for (source, target), times in sorted(found.latencies.items())
+        async with world(options.directory) as made:
+            await wake(made)
+            await steady(made, found)
+            await burst(made, options.burst, found)
+            found.count(made.shown)
+    print_found(found, options.burst)
+    await beside_a_slow_network(options.directory)
+
+
+def print_found(found: Found, messages: int) -> None:
+    rows = []
+    for source in NETWORKS:
+        for target in others(source):
+            cells = [middle_and_slow(found.latencies[source, target, rate]) for rate in RATES]
+            rows.append((f"{source} -> {target}", *(text for cell in cells for text in cell)))
+    head = [f"{word} {rate}/s" for rate in RATES for word in ("p50 ms", "p99 ms")]
+    print_table(("", *head), rows)
+    print(f"\nburst of {messages}, until both others have shown all:")
+    bursts = [
+        (source, spread(found.per_second[source], "{:.0f}"), spread(found.cpu[source], "{:.2f}"))
+        for source in NETWORKS
     ]
-    print_table(("one at a time", "p50 ms", "p99 ms"), rows)
-    print(f"\nburst of {options.burst} from Telegram to XMPP and the browser:")
-    print(f"  {spread(found.per_second, '{:.0f}')} messages/s, each shown in both")
-    print(f"  {spread(found.cpu, '{:.2f}')} CPU s of the gateway per 1,000")
-    print(f"  shown twice: {found.twice}; out of order: {found.disorder}")
+    print_table(("from", "messages/s", "CPU s/1000"), bursts)
+    counts = f"missing: {found.missing}; twice: {found.twice}; out of order: {found.disorder}"
+    print(f"\nin all of this {counts}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--messages", type=int, default=200)
     parser.add_argument("--burst", type=int, default=1_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(compare(parser.parse_args()))

@@ -18,6 +18,11 @@ HEADER = (
 LOGIN = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{secret}</auth>"
 BIND = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 MESSAGE = "<message to='{to}' type='{kind}' id='{text}'><body>{text}</body></message>"
+JOIN = "<presence to='{room}/{nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+OPEN = (
+    "<iq type='set' id='open' to='{room}'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+    "<x xmlns='jabber:x:data' type='submit'/></query></iq>"
+)
 BODY = re.compile(r"<body>([^<]*)</body>")
 SECONDS = 10
 
@@ -29,6 +34,7 @@ class XmppUser:
         self.name = name
         self.heard = heard
         self._unread = ""
+        self._answered = asyncio.Event()
 
     async def come(self, host: str, port: int, password: str) -> XmppUser:
         """Log in and be available."""
@@ -42,6 +48,13 @@ class XmppUser:
             await self._ask("<presence/>", "<presence")
         self._reading = asyncio.create_task(self._read())
         return self
+
+    async def make_room(self, room: str) -> None:
+        """Enter a room that nobody has made, so that others can."""
+        self._writer.write(JOIN.format(room=room, nick=self.name).encode())
+        self._writer.write(OPEN.format(room=room).encode())
+        async with asyncio.timeout(SECONDS):
+            await self._answered.wait()
 
     async def _ask(self, text: str, answer: str) -> None:
         self._writer.write(text.encode())
@@ -65,6 +78,8 @@ class XmppUser:
     async def _read(self) -> None:
         while data := await self._reader.read(65536):
             self._unread += data.decode(errors="replace")  # the texts are ASCII
+            if "type='result'" in self._unread:
+                self._answered.set()
             whole, end, self._unread = self._unread.rpartition("</message>")
             if end:
                 for text in BODY.findall(whole):
