@@ -102,8 +102,13 @@ class Media(Protocol):
         None if it has no file.
         """
 
-    async def keep(self, pieces: AsyncIterator[bytes], owner: str, name: str) -> Attachment:
-        """Keep what somebody uploads (``owner``: their author's id); the attachment of it."""
+    async def keep(
+        self, pieces: AsyncIterator[bytes], owner: str, name: str, announced: str = ""
+    ) -> Attachment:
+        """Keep what somebody uploads (``owner``: their author's id); the attachment of it.
+
+        ``announced``: the media type that the sender gives; the content decides.
+        """
 
 
 class Port(Protocol):
@@ -227,6 +232,9 @@ class ProtocolServer:
 
     async def enter(self, conversation: str) -> None:
         """A conversation became a member of a room: be present there (XMPP: join the MUC)."""
+
+    async def leave(self, conversation: str) -> None:
+        """A conversation is no member of a room any more: no need to be present there."""
 
     def facts(self, conversation: str) -> Facts:
         """What is known of a conversation from its key alone; raises ``ValueError`` if no key."""

@@ -75,7 +75,9 @@ class MemoryMedia:
         source = attachment.get("source")
         return source and f"https://files.example/{source}"
 
-    async def keep(self, pieces: AsyncIterator[bytes], owner: str, name: str) -> Attachment:
+    async def keep(
+        self, pieces: AsyncIterator[bytes], owner: str, name: str, announced: str = ""
+    ) -> Attachment:
         """See ``Media.keep``."""
         source = f"memory/{len(self.kept)}"
         self.kept[source] = b"".join([piece async for piece in pieces])
