@@ -17,7 +17,7 @@ class Fault:
 
     kind: Literal["answer", "flood", "reset", "silence"]
     method: str | None = None
-    """The method it happens to; None for any."""
+    """The method it happens to; None for any, ``"file"`` for downloads."""
     chat: int | None = None
     times: int | None = 1
     """How often it happens; None for ever."""

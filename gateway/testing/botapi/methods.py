@@ -1,40 +1,27 @@
-"""The methods of the Bot API that are simulated.
+"""The methods of the Bot API that are simulated, by name.
 
-Parameters come as JSON or as a form, so a number may be a text, and a list the JSON of one.
+Those by which a bot asks and sets its webhook are here; ``sending`` and ``changing`` have the
+others.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
+from gateway.testing.botapi import changing, sending
+from gateway.testing.botapi.bots import Bot
+from gateway.testing.botapi.chats import IN_CHARGE, member_from
 from gateway.testing.botapi.errors import ApiFailure, bad_request
-from gateway.testing.botapi.world import Bot, Chat, Json, World, member_from
+from gateway.testing.botapi.files import PLACES
+from gateway.testing.botapi.messages import Json
+from gateway.testing.botapi.parameters import flag, value, visible_chat
+from gateway.testing.botapi.sending import Method
+from gateway.testing.botapi.world import World
 
-MAX_TEXT = 4096
-MAX_BYTES = 32768
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Where a webhook needs no TLS: the real server in local mode asks for none either."""
-
-ACTIONS = frozenset(
-    (
-        "typing",
-        "upload_photo",
-        "record_video",
-        "upload_video",
-        "record_voice",
-        "upload_voice",
-        "upload_document",
-        "choose_sticker",
-        "find_location",
-        "record_video_note",
-        "upload_video_note",
-    )
-)
 
 GIFTS = (
     "unlimited_gifts",
@@ -50,8 +37,6 @@ GETTING_BY_HOOK = (
 )
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{0,256}")
-
-Method = Callable[[World, Bot, Json], Awaitable[Any]]
 
 
 async def get_me(world: World, bot: Bot, given: Json) -> Any:
@@ -69,58 +54,6 @@ async def get_updates(world: World, bot: Bot, given: Json) -> Any:
         value(given, "limit", int) or 0,
         value(given, "timeout", int) or 0,
     )
-
-
-async def send_message(world: World, bot: Bot, given: Json) -> Any:
-    """sendMessage: text only; entities and markup are kept as they come."""
-    text = checked_text(given)
-    chat = writable_chat(world, bot, given)
-    thread = value(given, "message_thread_id", int)
-    if thread is not None and thread not in chat.topics:
-        raise bad_request("message thread not found")
-    answered = answered_message(chat, given)
-    fields: Json = {"text": text}
-    if entities := value(given, "entities", list):
-        fields["entities"] = entities
-    if markup := value(given, "reply_markup", dict):
-        fields["reply_markup"] = markup
-    return chat.post(bot, fields, reply_to=answered, thread=thread)
-
-
-def checked_text(given: Json) -> str:
-    """The text of a message; raises the 400s. Telegram strips white space at both ends."""
-    text = str(given.get("text", ""))
-    if not text:
-        raise bad_request("message text is empty")
-    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise bad_request("text is too long")
-    text = text.strip()
-    if not text:
-        raise bad_request("text must be non-empty")
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > MAX_TEXT:
-        raise bad_request("message is too long")
-    return text
-
-
-def answered_message(chat: Chat, given: Json) -> int | None:
-    """The message that is answered, by the new parameters or the old one."""
-    reply = value(given, "reply_parameters", dict) or {}
-    number: int | None = value(reply, "message_id", int) or value(given, "reply_to_message_id", int)
-    if number is None or chat.has(number):
-        return number
-    if reply.get("allow_sending_without_reply") or flag(given, "allow_sending_without_reply"):
-        return None
-    raise bad_request("message to be replied not found")
-
-
-async def send_chat_action(world: World, bot: Bot, given: Json) -> Any:
-    """sendChatAction."""
-    chat = writable_chat(world, bot, given)
-    if given.get("action") not in ACTIONS:
-        raise bad_request("wrong parameter action in request")
-    chat.actions.append(str(given["action"]))
-    chat.bell.ring()
-    return True
 
 
 async def get_chat(world: World, bot: Bot, given: Json) -> Any:
@@ -153,7 +86,7 @@ async def get_chat_administrators(world: World, bot: Bot, given: Json) -> Any:
     return [
         member_from(people[number], status)
         for number, status in chat.members.items()
-        if status in ("creator", "administrator")
+        if status in IN_CHARGE
     ]
 
 
@@ -186,10 +119,7 @@ async def get_webhook_info(world: World, bot: Bot, given: Json) -> Any:
 
 async def get_file(world: World, bot: Bot, given: Json) -> Any:
     """getFile."""
-    found = world.files.get(str(given.get("file_id")))
-    if found is None:
-        raise bad_request("invalid file_id")
-    return found[0]
+    return world.files.get(str(given.get("file_id")))
 
 
 METHODS: dict[str, Method] = {
@@ -197,8 +127,19 @@ METHODS: dict[str, Method] = {
     for method in (
         get_me,
         get_updates,
-        send_message,
-        send_chat_action,
+        sending.send_message,
+        sending.send_media_group,
+        sending.send_location,
+        sending.send_contact,
+        sending.send_poll,
+        sending.send_chat_action,
+        changing.edit_message_text,
+        changing.edit_message_caption,
+        changing.edit_message_reply_markup,
+        changing.delete_message,
+        changing.delete_messages,
+        changing.set_message_reaction,
+        changing.answer_callback_query,
         get_chat,
         get_chat_member,
         get_chat_administrators,
@@ -207,7 +148,7 @@ METHODS: dict[str, Method] = {
         get_webhook_info,
         get_file,
     )
-}
+} | {f"send{kind.replace('_', '')}": sending.sends(kind) for kind in PLACES}
 """By their names in small letters: the Bot API does not mind the case."""
 
 
@@ -217,36 +158,3 @@ def method_named(name: str) -> Method:
         return METHODS[name.lower()]
     except KeyError:
         raise ApiFailure(404, "Not Found: method not found") from None
-
-
-def visible_chat(world: World, bot: Bot, given: Json) -> Chat:
-    """The chat that is asked about; raises the 400."""
-    if given.get("chat_id") in (None, ""):
-        raise bad_request("chat_id is empty")
-    return world.find(bot, given["chat_id"])
-
-
-def writable_chat(world: World, bot: Bot, given: Json) -> Chat:
-    """The same, where the bot may write; raises the 400s and 403s."""
-    chat = visible_chat(world, bot, given)
-    chat.check_writable(bot)
-    return chat
-
-
-def value(given: Json, name: str, kind: type) -> Any:
-    """A parameter as what it should be, or None if it is missing; raises the 400."""
-    found = given.get(name)
-    if found is None or found == "":
-        return None
-    try:
-        found = orjson.loads(found) if isinstance(found, str) and kind is not str else found
-    except ValueError:
-        found = None
-    if not isinstance(found, kind):
-        raise bad_request(f"can't parse {name}")
-    return found
-
-
-def flag(given: Json, name: str) -> bool:
-    """A parameter that is true or not."""
-    return str(given.get(name)).lower() in ("true", "1", "yes")

@@ -14,15 +14,21 @@ import orjson
 from aiohttp import web
 
 from gateway.testing.botapi.bell import Bell
+from gateway.testing.botapi.bots import Bot
 from gateway.testing.botapi.errors import ApiFailure
 from gateway.testing.botapi.faults import Fault, Faults
+from gateway.testing.botapi.files import MAX_UPLOAD
+from gateway.testing.botapi.messages import Json
 from gateway.testing.botapi.methods import method_named
+from gateway.testing.botapi.parameters import parameters_from
 from gateway.testing.botapi.updates import Timing, Updates
 from gateway.testing.botapi.webhook import Hook
-from gateway.testing.botapi.world import Bot, Json, World
+from gateway.testing.botapi.world import World
 
 CALLS_KEPT = 10_000
 FIRST_UPDATE = 100_001
+ROOM = 64 * 1024
+"""Bytes of a request beside its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class BotApi(World):
         self.bell = Bell()
         self._tokens: dict[str, Bot] = {}
         self._site: web.TCPSite | None = None
-        application = web.Application(client_max_size=64 * 1024 * 1024)
+        application = web.Application(client_max_size=MAX_UPLOAD + ROOM)
         application.router.add_route("*", "/bot{token}/{method}", self._answer)
         application.router.add_get("/file/bot{token}/{path:.+}", self._download)
         self._runner = web.AppRunner(
@@ -168,28 +174,22 @@ class BotApi(World):
         return web.Response()
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        path = request.match_info["path"]
-        found = [content for about, content in self.files.values() if about["file_path"] == path]
-        if not found or request.match_info["token"] not in self._tokens:
-            failure = ApiFailure(404, "Not Found")
-            return answer(failure.code, failure.as_dict())
-        return web.Response(body=found[0], content_type="application/octet-stream")
-
-
-async def parameters_from(request: web.Request) -> Json:
-    """The parameters of a request, from its query and its body."""
-    given: Json = dict(request.query)
-    if request.content_type == "application/json":
         try:
-            body = orjson.loads(await request.read() or b"{}")
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise ApiFailure(400, "Bad Request: can't parse JSON object")
-        given |= body
-    elif request.can_read_body:
-        given |= dict(await request.post())
-    return given
+            self._bot(request.match_info["token"])
+            if fault := self.faults.strike("file", None):
+                return await self._fail_download(fault, request)
+            content = self.files.at(request.match_info["path"])
+        except ApiFailure as failure:
+            return answer(failure.code, failure.as_dict())
+        return web.Response(body=content, content_type="application/octet-stream")
+
+    async def _fail_download(self, fault: Fault, request: web.Request) -> web.StreamResponse:
+        if fault.kind == "answer":
+            return web.Response(status=fault.status, text=fault.body, content_type="text/html")
+        if fault.kind == "silence":
+            await asyncio.get_running_loop().create_future()
+        reset(request.transport)
+        return web.Response()
 
 
 def answer(status: int, body: Json) -> web.Response:

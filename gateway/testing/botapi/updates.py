@@ -45,6 +45,8 @@ class Timing:
     """How long a repeated offset gets one update only."""
     conflict: float = 3
     """A 409 within so long of the last one is held back for as long."""
+    press: float = 60
+    """How long a press of a button can be answered."""
     webhook_first: float = 0.02
     webhook_last: float = 0.5
     webhook_answer: float = 10
@@ -59,7 +61,7 @@ class Updates:
         self.bell = Bell()
         self.confirmed = 0
         self._next = first
-        self._timing = timing
+        self.timing = timing
         self._poll: asyncio.Future[None] | None = None
         self._offset = -1
         self._asked_at = 0.0
@@ -115,9 +117,9 @@ class Updates:
         now = monotonic()
         ago, repeated = now - self._asked_at, offset == self._offset
         self._offset, self._asked_at = offset, now
-        if repeated and ago < self._timing.repeat:
-            seconds = max(seconds, self._timing.repeat)
-        if repeated and ago < self._timing.hurry:
+        if repeated and ago < self.timing.repeat:
+            seconds = max(seconds, self.timing.repeat)
+        if repeated and ago < self.timing.hurry:
             limit = 1
         return limit, seconds
 
@@ -134,7 +136,7 @@ class Updates:
         finally:
             if self._poll is poll:
                 self._poll = None
-        await asyncio.sleep(self._timing.gather)
+        await asyncio.sleep(self.timing.gather)
 
     def _end_waiting_poll(self) -> None:
         if self._poll is not None and not self._poll.done():
@@ -143,8 +145,8 @@ class Updates:
     async def refuse(self, what: str) -> None:
         """Raise a 409, at once or, after another one, later."""
         now = monotonic()
-        if now < self._conflict_at + self._timing.conflict:
-            await asyncio.sleep(self._timing.conflict)
+        if now < self._conflict_at + self.timing.conflict:
+            await asyncio.sleep(self.timing.conflict)
         else:
             self._conflict_at = now
         raise conflict(what)
