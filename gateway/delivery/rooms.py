@@ -82,6 +82,8 @@ class Rooms:
         """Called after rooms or members changed by this process."""
         self.entered: Callable[[str], None] = lambda _: None
         """Called with a conversation that became a member."""
+        self.exited: Callable[[str], None] = lambda _: None
+        """Called with a conversation that is a member of no room any more."""
         self.told: Callable[[str, Entry], None] = lambda *_: None
         """Called with each entry of each room, for whoever watches."""
         self.people: Callable[[str], list[Author]] = lambda _: []
@@ -311,6 +313,7 @@ class Rooms:
             awake.joined("", 0)
         self._log.publish(room.stream, seq, entry)
         self.changed()
+        self.exited(conversation)
 
     def _left(self, conversation: str) -> None:
         former = self.room_of.pop(conversation, None)

@@ -125,6 +125,7 @@ class Switchboard:
         self.rooms.administers = self._administers
         self.rooms.changed = self._rooms_changed
         self.rooms.entered = self._entered
+        self.rooms.exited = self._exited
         self.rooms.told = self._told
         self.presence.changed = self._presence_changed
         media.open = self._open
@@ -407,6 +408,11 @@ class Switchboard:
         server = self.servers.get(account_of(conversation))
         if server is not None:
             self._soon(server.enter(conversation))
+
+    def _exited(self, conversation: str) -> None:
+        server = self.servers.get(account_of(conversation))
+        if server is not None:
+            self._soon(server.leave(conversation))
 
     def _show(self, event: Event, *, here_only: bool = False) -> None:
         self.hub.spread("dashboard", event)

@@ -30,6 +30,7 @@ class RecordingServer(ProtocolServer):
         self.administrators: set[str] | None = None
         """Author ids that may link a chat; None: everybody."""
         self.entered: list[str] = []
+        self.left: list[str] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.pace = Limits(at_once=64)
         self.gate = asyncio.Event()
@@ -90,6 +91,10 @@ class RecordingServer(ProtocolServer):
     async def enter(self, conversation: str) -> None:
         """Keep what was entered."""
         self.entered.append(conversation)
+
+    async def leave(self, conversation: str) -> None:
+        """Keep what was left."""
+        self.left.append(conversation)
 
     def facts(self, conversation: str) -> Facts:
         """What is known of a conversation from its key; raises ``ValueError`` if no key."""

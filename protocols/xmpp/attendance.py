@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import XMPPError
@@ -23,8 +25,13 @@ INVITED_ROOMS = 100
 """Rooms that strangers may get us into."""
 DISCO_SECONDS = 10
 
+LINGER_SECONDS = 5.0
+"""How long we stay in a room that we are to leave, to say there what is on its way."""
+
 INVITED = "xmpp.invited"
 """The note in which the rooms of strangers' invitations are kept."""
+LEFT = "xmpp.left"
+"""The note in which known groups are kept that we are not to be in."""
 
 
 class Attendance:
@@ -35,22 +42,28 @@ class Attendance:
         self._link = link
         self._rooms = rooms
         self._places = places
+        self._left: set[str] = set()
+        self._going: dict[str, asyncio.TimerHandle] = {}
+        self._notes = asyncio.Lock()
 
     async def recall(self) -> None:
         """Want to be in every group that is known, and in the rooms of invitations."""
-        for conversation, facts in (await self._port.conversations()).items():
+        known = await self._port.conversations()
+        places = {place_from_key(conversation) for conversation in known}
+        self._left = await self._change_left(lambda left: left & places)
+        for conversation, facts in known.items():
             place = place_from_key(conversation)
             kind = (facts or self._places.facts(conversation))["chat"]["kind"]
-            if kind == "group" and "/" not in place:
+            if kind == "group" and "/" not in place and place not in self._left:
                 self._rooms.add(place)
-        for jid in json.loads(await self._port.noted(INVITED) or "[]"):
+        for jid in await self._noted(INVITED):
             self._rooms.add(jid, invited=jid not in self._rooms)
 
     async def look_round(self, stream: Stream) -> None:
         """Learn where rooms are, and which members without a known kind are rooms."""
         for conversation in await self._port.conversations():
             place = place_from_key(conversation)
-            if "/" in place or place in self._rooms:
+            if "/" in place or place in self._rooms or place in self._left:
                 continue
             if await _is_conference(stream, place):
                 self._rooms.add(place)
@@ -58,12 +71,66 @@ class Attendance:
     async def enter(self, conversation: str) -> None:
         """Join the room, if it is one."""
         place = place_from_key(conversation)
-        if "/" in place or place in self._rooms:
+        if "/" in place:
+            return
+        await self._stay(place)
+        if place in self._rooms:
             return
         stream = self._link.online()
         group = self._places.facts(conversation)["chat"]["kind"] == "group"
         if group or (stream is not None and await _is_conference(stream, place)):
             self._rooms.add(place)
+
+    # Leaving
+
+    async def leave(self, conversation: str) -> None:
+        """Leave the room in a while, and stay out over a restart; unless people invited us."""
+        place = place_from_key(conversation)
+        if "/" in place or place in await self._noted(INVITED):
+            return
+        self._left.add(place)
+        await self._change_left(lambda left: left | {place})
+        self._go_soon(place)
+
+    def visited(self, jid: str) -> None:
+        """Something was said in a room: one that we were to leave is left in a while."""
+        if jid in self._left:
+            self._go_soon(jid)
+
+    def _go_soon(self, jid: str) -> None:
+        self._forget_going(jid)
+        loop = asyncio.get_running_loop()
+        self._going[jid] = loop.call_later(LINGER_SECONDS, self._go, jid)
+
+    def _go(self, jid: str) -> None:
+        self._going.pop(jid, None)
+        self._rooms.leave(jid)
+
+    def _forget_going(self, jid: str) -> None:
+        timer = self._going.pop(jid, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _stay(self, jid: str) -> None:
+        """We are wanted there again."""
+        self._forget_going(jid)
+        self._left.discard(jid)
+        await self._change_left(lambda left: left - {jid})
+
+    async def _change_left(self, change: Callable[[set[str]], set[str]]) -> set[str]:
+        """Change the note; what it is now."""
+        async with self._notes:
+            before = set(await self._noted(LEFT))
+            after = change(before)
+            if after != before:
+                await self._port.note(LEFT, json.dumps(sorted(after)))
+        return after
+
+    async def _noted(self, name: str) -> list[str]:
+        found: list[str] = json.loads(await self._port.noted(name) or "[]")
+        return found
+
+    # Invitations
 
     def invited(self, stanza: Element) -> bool:
         """Whether a message is an invitation; it is accepted, unless there were too many."""
@@ -77,12 +144,10 @@ class Attendance:
             return True
         self._rooms.add(invitation.room, password=invitation.password, invited=not known)
         if not known:
-            self._keep([*invited, invitation.room])
+            _soon(self._port.note(INVITED, json.dumps([*invited, invitation.room])))
+        if invitation.room in self._left:
+            _soon(self._stay(invitation.room))
         return True
-
-    def _keep(self, invited: list[str]) -> None:
-        task = asyncio.ensure_future(self._port.note(INVITED, json.dumps(invited)))
-        task.add_done_callback(_tell)
 
 
 async def _is_conference(stream: Stream, jid: str) -> bool:
@@ -94,6 +159,10 @@ async def _is_conference(stream: Stream, jid: str) -> bool:
         return False
     identities = found["disco_info"]["identities"]
     return any(category == "conference" for category, *_ in identities)
+
+
+def _soon(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.ensure_future(work).add_done_callback(_tell)
 
 
 def _tell(task: asyncio.Future[None]) -> None:

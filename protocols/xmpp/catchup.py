@@ -107,6 +107,15 @@ class CatchUp:
         """Each archive that cannot help, with the reason."""
         return [f"{a.jid}: {a.trouble}" for a in self._archives.values() if a.trouble]
 
+    def drop(self, jid: str) -> None:
+        """What is said there is not for us any more: if we come back, we begin anew."""
+        former = self._archives.pop(jid, None)
+        if former is not None:
+            self._release(former)
+        self._archive(jid)
+        self._moved.add(jid)
+        self._news.set()
+
     # Live
 
     def close(self, jid: str) -> None:
@@ -149,7 +158,7 @@ class CatchUp:
     def _arrive(self, archive: Archive, place: Place | None) -> None:
         """Everything up to here is committed; while the archive is unread that proves nothing."""
         place = place or (archive.stand if archive.place is None else None)
-        if place is None or archive.behind:
+        if place is None or archive.behind or self._archives.get(archive.jid) is not archive:
             return
         if archive.place is None:
             self._urgent.set()  # without a first note the next start would take nothing
@@ -274,8 +283,6 @@ class CatchUp:
                 await asyncio.sleep(LEDGER_SECONDS)
 
     async def _note(self, archive: Archive) -> None:
-        if archive.place is None:
-            return
         self._moved.discard(archive.jid)
         try:
             await self._port.note(_name(archive.jid), note_from_place(archive.place))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.vocabulary.errors import NotSent, Refused, Uncertain
 from gateway.vocabulary.events import Event, Facts, kind_of
+from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
 from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.link import Link
@@ -35,6 +36,7 @@ class Delivery:
     us: Identity
     link: Link
     rooms: Rooms
+    attendance: Attendance
     places: Places
     proofs: Proofs
     catchup: CatchUp
@@ -65,7 +67,9 @@ class Delivery:
         kind = "groupchat" if group else "chat"
         text = stanza_from_event(event, to=self.places.address(place), kind=kind, name=name)
         with self.proofs.await_(bare(place), name, reflected=group) as proof:
-            return await self._prove(stream, text, proof)
+            native = await self._prove(stream, text, proof)
+        self.attendance.visited(place)
+        return native
 
     def _typing(self, place: str, facts: Facts) -> None:
         stream = self.link.ready()

@@ -49,14 +49,14 @@ class Page:
     """Whether this was all that the archive has."""
 
 
-def note_from_place(place: Place) -> str:
-    """A place, as it is kept in the ledger."""
-    return json.dumps([place.id, place.at])
+def note_from_place(place: Place | None) -> str:
+    """A place, as it is kept in the ledger; empty: none any more."""
+    return json.dumps([place.id, place.at]) if place is not None else ""
 
 
 def place_from_note(note: str | None) -> Place | None:
     """Read it back; None if nothing was kept."""
-    if note is None:
+    if not note:
         return None
     identity, at = json.loads(note)
     return Place(str(identity), float(at))

@@ -7,7 +7,6 @@ import logging
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
@@ -16,10 +15,11 @@ from slixmpp.jid import JID
 
 from protocols.xmpp.elements import ERROR, STANZA_ERRORS
 from protocols.xmpp.identity import bare
+from protocols.xmpp.membership import ACCEPT_DEFAULTS, Membership, join_stanza, leave_stanza
 from protocols.xmpp.occupants import Change, Occupant, Room, removal_from_presence, statuses
 from protocols.xmpp.past import MAM
 from protocols.xmpp.stream import Stream
-from protocols.xmpp.text import attribute_from_text, body_from_text
+from protocols.xmpp.text import attribute_from_text
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,6 @@ BACKOFF = (2.0, 60.0)
 SLOWLY = 600.0
 """Seconds before the next try where a person has to change something."""
 KICKED = 60.0
-LONGEST_GAP = 86_400
-"""Seconds of a room's past that are asked for when we come back to it."""
-OVERLAP = 5
-"""Seconds asked for once more; what was heard is known by its id."""
 NICKS = 5
 """How many names are tried when ours is taken."""
 
@@ -48,12 +44,6 @@ REFUSALS = {
     "gone": "the room is gone",
 }
 """Why a room does not let us in (XEP-0045, 7.2), where waiting alone does not help."""
-
-ACCEPT_DEFAULTS = (
-    "<iq type='set' to='{to}' id='{id}'><query xmlns='http://jabber.org/protocol/muc#owner'>"
-    "<x xmlns='jabber:x:data' type='submit'/></query></iq>"
-)
-"""Opens a room that our joining has made (XEP-0045, 10.1.2)."""
 
 
 class NotLetIn(Exception):
@@ -76,33 +66,11 @@ class Watcher(Protocol):
     def joining(self, room: Room) -> None:
         """We are about to enter: what was said meanwhile comes before what is said then."""
 
+    def left(self, room: Room) -> None:
+        """We are in the room no more, and do not want to be."""
+
     async def catch_up(self, room: Room) -> None:
         """We are in, and it is known whether there is an archive: read what we missed, if any."""
-
-
-@dataclass(slots=True)
-class Membership:
-    """A room that we want to be in."""
-
-    room: Room
-    password: str | None = None
-    invited: bool = False
-    """A stranger asked us in; nobody configured it."""
-    trouble: str = ""
-    """Why we are not in it."""
-    pause: float = 0.0
-    """Seconds to stay away before the next try."""
-    entered: asyncio.Event = field(default_factory=asyncio.Event)
-    removed: asyncio.Event = field(default_factory=asyncio.Event)
-    answer: asyncio.Future[None] | None = None
-    keeper: asyncio.Task[None] | None = None
-
-    def out(self, trouble: str, pause: float) -> None:
-        """We are not in the room."""
-        self.room.leave()
-        self.trouble, self.pause = trouble, pause
-        self.entered.clear()
-        self.removed.set()
 
 
 class Rooms:
@@ -114,6 +82,8 @@ class Rooms:
         self._stream: Stream | None = None
         self._members: dict[str, Membership] = {}
         self._at_once = asyncio.Semaphore(JOINS_AT_ONCE)
+        self._goodbyes: list[str] = []
+        """What is still to be said in a session that is resumed."""
 
     def __contains__(self, jid: str) -> bool:
         return jid in self._members
@@ -141,6 +111,20 @@ class Rooms:
             self._watch(member, self._stream)
         return member
 
+    def leave(self, jid: str) -> None:
+        """Want to be in a room no more."""
+        member = self._members.pop(jid, None)
+        if member is None:
+            return
+        if member.keeper is not None:
+            member.keeper.cancel()
+        if self._stream is not None:
+            self._stream.say(leave_stanza(member.room))
+        else:
+            self._goodbyes.append(leave_stanza(member.room))
+        member.room.leave()
+        self._watcher.left(member.room)
+
     def troubles(self) -> list[str]:
         """Each room that we should be in and are not, with the reason."""
         return [
@@ -152,6 +136,9 @@ class Rooms:
     def start(self, stream: Stream) -> None:
         """We are online; in a session that was resumed we are still in the rooms."""
         self._stream = stream
+        goodbyes, self._goodbyes = self._goodbyes, []
+        for goodbye in goodbyes if stream.was_resumed else ():
+            stream.say(goodbye)
         for member in self:
             if not stream.was_resumed:
                 member.out(member.trouble, 0.0)
@@ -308,23 +295,6 @@ class Rooms:
         for category, _, _, name in found["disco_info"]["identities"]:
             if category == "conference" and name:
                 room.title = name
-
-
-def join_stanza(room: Room, password: str | None, now: float) -> str:
-    """Ask to come in, without what was said before we were ever there.
-
-    Coming back to a room without an archive, we ask for what was said since: a server may put
-    us out for a moment (Prosody does when a write fails at the moment of a cut).
-    """
-    to = attribute_from_text(f"{room.jid}/{room.nick}")
-    since = "maxstanzas='0'"
-    if room.heard_at is not None and not room.archived:
-        since = f"seconds='{min(int(now - room.heard_at), LONGEST_GAP) + OVERLAP}'"
-    secret = f"<password>{body_from_text(password)}</password>" if password else ""
-    return (
-        f"<presence to='{to}'><x xmlns='http://jabber.org/protocol/muc'>"
-        f"<history {since}/>{secret}</x></presence>"
-    )
 
 
 def _tell(keeper: asyncio.Task[None]) -> None:

@@ -71,6 +71,7 @@ class Server(ProtocolServer):
             us=us,
             link=link,
             rooms=rooms,
+            attendance=self._attendance,
             places=self._places,
             proofs=proofs,
             catchup=self._catchup,
@@ -135,6 +136,10 @@ class Server(ProtocolServer):
         """Join the room, if it is one."""
         await self._attendance.enter(conversation)
 
+    async def leave(self, conversation: str) -> None:
+        """Leave the room, unless it is one that people invited us to."""
+        await self._attendance.leave(conversation)
+
     def facts(self, conversation: str) -> Facts:
         """What a key tells: a room is one that we want to be in, or whose service is named so."""
         return self._places.facts(conversation)
@@ -189,6 +194,12 @@ class Server(ProtocolServer):
     def joining(self, room: Room) -> None:
         """See ``Watcher``."""
         self._catchup.close(room.jid)
+
+    def left(self, room: Room) -> None:
+        """See ``Watcher``."""
+        self._catchup.drop(room.jid)
+        self.people_changed(room)
+        self.rooms_changed()
 
     async def catch_up(self, room: Room) -> None:
         """See ``Watcher``."""

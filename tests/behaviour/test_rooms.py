@@ -299,6 +299,23 @@ async def test_a_group_is_left_by_its_administrators_only(house: House) -> None:
     ]
 
 
+async def test_a_chat_that_left_its_room_is_left_by_its_server(house: House) -> None:
+    house.room("den", access="open")
+    await house.start(Host.as_asgi())
+    await house.hears(XMPP, "/join den", "/leave")
+    await house.shows(XMPP, 2)
+    assert house.server(XMPP).left == [XMPP]
+
+
+async def test_a_chat_that_goes_to_another_room_is_not_left(house: House) -> None:
+    house.room("one", access="open")
+    house.room("two", access="open")
+    await house.start(Host.as_asgi())
+    await house.hears(XMPP, "/join one", "/join two")
+    await house.shows(XMPP, 2)
+    assert house.server(XMPP).left == []
+
+
 async def test_who_joined_live_stays_over_a_restart(house: House) -> None:
     house.room("den", access="open")
     await house.start(Host.as_asgi())
