@@ -62,6 +62,11 @@ class Config(Top):
         return self.directory / "gateway.sock"
 
     @property
+    def media_directory(self) -> Path:
+        """Where the files of messages are kept."""
+        return self.directory / self.media.directory
+
+    @property
     def secret_file(self) -> Path:
         """Where a secret key that was made at first start is kept."""
         return self.directory / "gateway.secret"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gateway import registry
-from gateway.sections import LayerSettings, RoomSettings, Top
+from gateway.sections import LayerSettings, MediaSettings, RoomSettings, Top
 from gateway.sources import Collected, Place, listed, nearest, place, spelled
 from gateway.vocabulary.errors import ConfigurationError
 
@@ -71,6 +71,7 @@ def _unknown_in(table: Table, collected: Collected) -> Iterator[str]:
 
 def _tables(values: Mapping[str, Any], sections: tuple[str, ...]) -> Iterator[Table]:
     """Every table below the top that the configuration has."""
+    yield Table(("media",), values.get("media", {}), tuple(MediaSettings.model_fields))
     for key, model in (("rooms", RoomSettings), ("channel_layers", LayerSettings)):
         known = tuple(model.model_fields)
         yield from _inner_tables(key, values.get(key, {}), known)
@@ -151,12 +152,13 @@ def _reason(message: str) -> str:
 
 def _decoded(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Values with lists that came as one string (from a variable or a flag) taken apart."""
-    return {
-        key: listed(value) if isinstance(value, str) and _is_list(model, key) else value
-        for key, value in values.items()
-    }
+    return {key: _decoded_one(model, key, value) for key, value in values.items()}
 
 
-def _is_list(model: type[BaseModel], key: str) -> bool:
+def _decoded_one(model: type[BaseModel], key: str, value: Any) -> Any:
     annotation = model.model_fields[key].annotation
-    return typing.get_origin(annotation) in (tuple, list, frozenset, set)
+    if isinstance(value, str) and typing.get_origin(annotation) in (tuple, list, frozenset, set):
+        return listed(value)
+    if isinstance(value, dict) and isinstance(annotation, type(BaseModel)):
+        return _decoded(annotation, value)
+    return value

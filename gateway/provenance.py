@@ -19,6 +19,7 @@ from gateway.sources import Place
 _ADDRESSES = ("database", "redis")
 _CODES = ("code",)
 _TABLES = ("rooms", "channel_layers")
+_SECTIONS = ("media",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class Row:
 def rows(config: Config) -> Iterator[Row]:
     """Every key that has a meaning here, in the order of the documentation."""
     for key in Top.model_fields:
-        if key not in _TABLES:
+        if key not in (*_SECTIONS, *_TABLES):
             yield _row(config, (key,), getattr(config, key))
+    for key in _SECTIONS:
+        yield from _rows_of(config, (key,), getattr(config, key))
     for protocol, accounts in config.accounts.items():
         for account, settings in accounts.items():
             path = (protocol,) if account == DEFAULT_ACCOUNT else (protocol, account)

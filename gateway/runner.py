@@ -33,6 +33,9 @@ from gateway.delivery.status import State
 from gateway.delivery.switchboard import ROOM_ACCOUNT, Switchboard
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
+from gateway.media.addresses import Networks
+from gateway.media.store import DAY, HOUR, Bounds, Media
+from gateway.media.words import MEBIBYTE
 from gateway.supervisor import Supervisor
 from gateway.vocabulary.errors import ConfigurationError, GatewayError, StartError
 
@@ -91,6 +94,7 @@ class Gateway:
             idle_seconds=config.idle_seconds,
             room_bots=self.routes.routes("room"),
             scopes=frozenset(registry.scope_of(name) for name in registry.names()),
+            media=_media(config),
         )
         self.switchboard.resend_unknown = config.unknown == "resend"
         self._stopping = asyncio.Event()
@@ -228,7 +232,7 @@ class Gateway:
             board.leases.keep(),
             board.conversations.keep_sweeping(),
             control.run(),
-            Retention(self.journal, self.config.retention_days).keep_pruning(),
+            Retention(self.journal, self.config.retention_days, board.media.tidy).keep_pruning(),
         ]
         if self.hub.far is not None:
             work.append(self.hub.far.run())
@@ -324,6 +328,18 @@ class Gateway:
         if getattr(self.switchboard.servers[key], "address", None):
             return f"  + {shown:10} {self.page}/"
         return f"  + {shown:10} {status.state} {status.detail}".rstrip()
+
+
+def _media(config: Config) -> Media:
+    given = config.media
+    bounds = Bounds(
+        most=int(given.max_megabytes * MEBIBYTE),
+        cache=int(given.cache_megabytes * MEBIBYTE),
+        keep=given.keep_days * DAY,
+        link=given.link_hours * HOUR,
+        networks=Networks.from_names(given.allow_networks),
+    )
+    return Media(config.media_directory, bounds, public_url=config.public_url)
 
 
 def _ledger_id(rows: Any) -> str:

@@ -67,6 +67,24 @@ class LayerSettings(Section):
     config: dict[str, Any] = Field(default={}, repr=False)
 
 
+class MediaSettings(Section):
+    """``[media]``: the files of messages."""
+
+    directory: str = "media"
+    max_megabytes: float = Field(default=20, gt=0)
+    cache_megabytes: float = Field(default=1024, gt=0)
+    keep_days: float = Field(default=30, gt=0)
+    link_hours: float = Field(default=168, gt=0)
+    allow_networks: tuple[str, ...] = ()
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network, strict=False)
+        return networks
+
+
 class Top(Section):
     """The keys at the top of the file."""
 
@@ -82,6 +100,7 @@ class Top(Section):
     idle_seconds: float = Field(default=300, gt=0)
     retention_days: float = Field(default=30, gt=0)
     unknown: Literal["resend", "park"] = "resend"
+    media: MediaSettings = MediaSettings()
     rooms: dict[str, RoomSettings] = {}
     channel_layers: dict[str, LayerSettings] = {}
 

@@ -22,7 +22,7 @@ from gateway.cli import app
 from gateway.config import load
 from gateway.delivery.metrics import REGISTRY
 from gateway.mistakes import section_keys
-from gateway.sections import LayerSettings, RoomSettings, Top
+from gateway.sections import LayerSettings, MediaSettings, RoomSettings, Top
 from gateway.testing import TelegramCommunicator, XmppCommunicator
 from gateway.vocabulary import events
 
@@ -313,7 +313,7 @@ def test_the_codes_of_failed_sends_are_specified() -> None:
 # Configuration
 
 
-OWN_TABLES = ("rooms", "channel_layers")
+OWN_TABLES = ("media", "rooms", "channel_layers")
 
 
 def tables() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -321,6 +321,7 @@ def tables() -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "The top of the file", tuple(key for key in Top.model_fields if key not in OWN_TABLES)
     for name in registry.names():
         yield f"`[{name}]`", section_keys(name)
+    yield "`[media]`", tuple(MediaSettings.model_fields)
     yield "`[rooms.NAME]`", tuple(RoomSettings.model_fields)
     yield "`[channel_layers.ALIAS]`", tuple(LayerSettings.model_fields)
 
@@ -341,7 +342,11 @@ def test_every_key_of_the_configuration_is_documented(title: str, keys: tuple[st
 
 
 def models() -> dict[str, type[BaseModel]]:
-    own: dict[str, type[BaseModel]] = {"The top of the file": Top, "`[rooms.NAME]`": RoomSettings}
+    own: dict[str, type[BaseModel]] = {
+        "The top of the file": Top,
+        "`[media]`": MediaSettings,
+        "`[rooms.NAME]`": RoomSettings,
+    }
     return own | {f"`[{name}]`": registry.settings_class(name) for name in registry.names()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from gateway.ledger import queries
@@ -29,10 +29,13 @@ KEEP = 1_000
 
 
 class Retention:
-    """Takes away what is older than ``days``."""
+    """Takes away what is older than ``days``; ``files`` does so with what is in no table."""
 
-    def __init__(self, journal: Journal, days: float) -> None:
+    def __init__(
+        self, journal: Journal, days: float, files: Callable[[float], Awaitable[int]]
+    ) -> None:
         self.days = days
+        self._files = files
         self._journal = journal
 
     async def keep_pruning(self) -> None:
@@ -40,8 +43,11 @@ class Retention:
         while True:
             try:
                 await self.prune(time.time())
+                await self._files(time.time())
             except LedgerAway as error:
                 logger.warning("nothing can be pruned: %s", error)
+            except OSError as error:
+                logger.warning("old files cannot be removed: %s", error)
             await asyncio.sleep(HOUR)
 
     async def prune(self, now: float) -> int:

@@ -35,6 +35,8 @@ from gateway.delivery.status import State, Status
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
 from gateway.ledger.queries import Outgoing
+from gateway.media.links import PATH
+from gateway.media.serving import Serving
 from gateway.media.store import Media
 from gateway.vocabulary.errors import LedgerAway, MediaError
 from gateway.vocabulary.events import Author, Event, Facts
@@ -129,6 +131,7 @@ class Switchboard:
         self.rooms.told = self._told
         self.presence.changed = self._presence_changed
         media.open = self._open
+        self.mounts[PATH] = Serving(media, time.time)
 
     # Life
 

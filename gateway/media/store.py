@@ -20,7 +20,8 @@ from gateway.media.words import MEBIBYTE, gone, too_large
 from gateway.vocabulary.errors import MediaError
 from gateway.vocabulary.events import Attachment
 
-DAY = 86_400.0
+HOUR = 3_600.0
+DAY = 24 * HOUR
 
 PUBLIC_ONLY = Networks()
 

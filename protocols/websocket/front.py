@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.delivery.server import Port
+from gateway.media.links import PATH
 from protocols.websocket.guests import cookies, is_chat
 from protocols.websocket.origins import Origins
 
@@ -16,15 +17,18 @@ Application = Callable[..., Awaitable[None]]
 
 
 class Front:
-    """Mounted paths first, then the sockets of the web platform, then the application.
+    """Uploads and mounted paths first, then the web platform's sockets, then the application.
 
     With ``http_only`` there is no web platform: its paths are refused.
     """
 
-    def __init__(self, port: Port, sockets: Application, origins: Origins) -> None:
+    def __init__(
+        self, port: Port, sockets: Application, uploads: Application, origins: Origins
+    ) -> None:
         self.http_only = False
         self._port = port
         self._sockets = with_user(sockets)
+        self._uploads = with_user(uploads)
         self._origins = origins
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -36,6 +40,8 @@ class Front:
 
     def _application(self, scope: dict[str, Any]) -> Application:
         path = scope["path"]
+        if path == PATH and scope.get("method") == "POST" and not self.http_only:
+            return self._uploads
         mounted = [prefix for prefix in self._port.mounts if path.startswith(prefix)]
         if mounted:
             return self._port.mounts[max(mounted, key=len)]

@@ -65,6 +65,12 @@ def guest_from_scope(account: str, scope: dict[str, Any]) -> Guest:
     )
 
 
+def author_from_scope(account: str, scope: dict[str, Any]) -> Author | None:
+    """The visitor who makes a request; None if the browser never opened a chat here."""
+    visitor = visitor_from_cookie(cookies(scope).get(COOKIE))
+    return _author(account, visitor, scope.get("user"), "") if visitor else None
+
+
 def cookies(scope: dict[str, Any]) -> dict[str, str]:
     """The cookies of a scope."""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]

@@ -27,6 +27,7 @@ from protocols.websocket.reactor import running_reactor
 from protocols.websocket.settings import Settings
 from protocols.websocket.sockets import Sockets
 from protocols.websocket.translate import shown_author
+from protocols.websocket.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ class Server(ProtocolServer):
         origins = Origins.from_settings(
             [settings.public_url, *settings.origins], django_settings.ALLOWED_HOSTS
         )
-        self.front = Front(port, Sockets(account, port, self.crowds), origins)
+        uploads = Uploads(account, port, origins)
+        self.front = Front(port, Sockets(account, port, self.crowds), uploads, origins)
         self.address: tuple[str, int] | None = None
         """Where it listens, once it does."""
         self._site: Any = None

@@ -88,7 +88,7 @@ class Site(Daphne):  # type: ignore[misc]
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Inbox:
         """Start the application of one connection; returns its inbox."""
-        tap = protocol if isinstance(protocol, WebSocket) else None
+        tap = protocol if isinstance(protocol, WebSocket) or protocol.streamed else None
         inbox = protocol.inbox = Inbox(tap, self.settings.max_message)
         application = self.application(
             self._scope(protocol, scope), inbox.get, partial(self.handle_reply, protocol)

@@ -1,18 +1,28 @@
-"""Daphne's HTTP with bounds: a deadline for the head and body, a largest body, backpressure."""
+"""Daphne's HTTP with bounds: a deadline for the head and body, a largest body, backpressure.
+
+Daphne takes the whole body in before its application begins. Where files are uploaded the
+application begins with the head, and is given the body as it comes, as fast as it takes it; the
+bounds are its own there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 from daphne.http_protocol import WebRequest
 from twisted.web.http import HTTPChannel
 
+from gateway.media.links import PATH
 from protocols.websocket.wire import Gone
 
 logger = logging.getLogger(__name__)
+
+UPLOADS = PATH.encode()
+"""The path whose bodies are given to the application as they come."""
 
 LINGER_SECONDS = 5.0
 """How long a refused client may go on talking; closing at once would destroy our answer."""
@@ -50,11 +60,44 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def allHeadersReceived(self) -> None:
         """The head is complete."""
-        if self.length and self.length > self.server.settings.max_body:
+        request = self.requests[-1]
+        request.streamed = self._is_upload(request)
+        if not request.streamed and self.length and self.length > self.server.settings.max_body:
             return self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        self._expect(self.server.settings.body_timeout)
+        self.expect_body()
         super().allHeadersReceived()
+        if request.streamed:
+            self.persistent = False
+            request.begin(self._command, self._path, self._version)
         return None
+
+    def _is_upload(self, request: Any) -> bool:
+        path = self._path.partition(b"?")[0]
+        upgrading = request.requestHeaders.hasHeader(b"Upgrade")
+        return self._command == b"POST" and path == UPLOADS and self.length != 0 and not upgrading
+
+    def expect_body(self) -> None:
+        """What is still to come of the body must come in time."""
+        self._expect(self.server.settings.body_timeout)
+
+    def hold_up(self) -> None:
+        """Read no more for now: the application is behind, not the client."""
+        self._expect(None)
+        self._networkProducer.pauseProducing()
+
+    def go_on(self) -> None:
+        """Read on."""
+        self.expect_body()
+        self._networkProducer.resumeProducing()
+
+    def requestDone(self, request: Any) -> None:
+        """Called by Twisted; a client that is answered before its end is let read the answer."""
+        if request.whole:
+            super().requestDone(request)
+        else:
+            self.requests.remove(request)
+            self._networkProducer.resumeProducing()
+            self._linger()
 
     def allContentReceived(self) -> None:
         """The request is complete."""
@@ -66,12 +109,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Answer on the server's own behalf, and let the client read it before the end."""
         if self.refused:
             return
-        self.refused = True
-        self.setTimeout(None)
         self.transport.write(
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             "Content-Length: 0\r\nConnection: close\r\n\r\n".encode("ascii")
         )
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and hear no more of what the client still says."""
+        self.refused = True
+        self.setTimeout(None)
         self.transport.loseWriteConnection()
         self._expect(None)
         loop = asyncio.get_running_loop()
@@ -102,11 +149,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.deadline = loop.call_later(seconds, self.refuse, HTTPStatus.REQUEST_TIMEOUT)
 
 
+class NoBody(BytesIO):
+    """Stands where Daphne looks for the body, and lets it leave the body alone: it is closed."""
+
+    closed = True
+
+
 class Request(WebRequest):  # type: ignore[misc]
     """One HTTP request and the application that answers it."""
 
     error_template = "<!doctype html><title>%(title)s</title><h1>%(title)s</h1><p>%(body)s</p>"
     path = b""
+    streamed = False
+    """Whether the application is given the body as it comes."""
+    whole = True
+    """Whether nothing of the request is still to come, once its application has begun."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,12 +172,50 @@ class Request(WebRequest):  # type: ignore[misc]
 
     def handleContentChunk(self, data: bytes) -> None:
         """Called by Twisted with a piece of the body (whose length is unknown if it is chunked)."""
-        if self.channel.refused:
+        if self.finished or self.channel.refused:
             return
-        if self.content.tell() + len(data) > self.server.settings.max_body:
+        if self.streamed:
+            self._pass_on(data, more=True)
+        elif self.content.tell() + len(data) > self.server.settings.max_body:
             self.channel.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
             super().handleContentChunk(data)
+
+    def gotLength(self, length: int | None) -> None:
+        """Called by Twisted to make room for the body; what is given on needs none."""
+        if self.streamed:
+            self.content = NoBody()
+        else:
+            super().gotLength(length)
+
+    def begin(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Start the application before the body is here."""
+        self.whole = False
+        self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        super().requestReceived(command, path, version)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Called by Twisted: the body is here."""
+        if self.streamed:
+            self.whole = True
+            self._pass_on(b"", more=False)
+        else:
+            super().requestReceived(command, path, version)
+
+    def _pass_on(self, data: bytes, *, more: bool) -> None:
+        if not self.inbox.stopped:
+            self.channel.expect_body()
+        self.inbox.put_nowait({"type": "http.request", "body": data, "more_body": more})
+
+    def stop_reading(self) -> None:
+        """See ``Tap``."""
+        if self.channel is not None and not self.whole:
+            self.channel.hold_up()
+
+    def start_reading(self) -> None:
+        """See ``Tap``."""
+        if not self.finished and self.channel is not None and not self.whole:
+            self.channel.go_on()
 
     def extensions(self) -> dict[str, Any]:
         """The extensions of the scope."""
