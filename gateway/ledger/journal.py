@@ -84,7 +84,11 @@ class Journal:
         """Why the database cannot be written, or empty."""
         self.commits = 0
         self.operations = 0
-        self._waiting: SimpleQueue[Pending[Any] | None] = SimpleQueue()
+        self.depth = 0
+        """How many operations wait."""
+        self._gathered: list[Pending[Any]] = []
+        """What this turn of the loop has brought; the writer gets it at once, when it is over."""
+        self._waiting: SimpleQueue[list[Pending[Any]] | None] = SimpleQueue()
         """What the writer has to do, in order; None ends it."""
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -98,23 +102,31 @@ class Journal:
     async def stop(self) -> None:
         """Commit what waits, then end the writer."""
         self._stopping = True
+        self._hand_over()
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
-
-    @property
-    def depth(self) -> int:
-        """How many operations wait."""
-        return self._waiting.qsize()
 
     def write(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Queue an operation; the future is done when it is committed."""
         assert self._loop is not None, "the journal has not been started"
         future: asyncio.Future[T] = self._loop.create_future()
-        if self._stopping or self._waiting.qsize() >= QUEUE:
+        if self._stopping or self.depth >= QUEUE:
             future.set_exception(LedgerAway(self.away or "the ledger takes nothing more"))
             return future
-        self._waiting.put(Pending(operation, future, time.monotonic() + self.patience))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(Pending(operation, future, time.monotonic() + self.patience))
+        self.depth += 1
         return future
+
+    def _hand_over(self) -> None:
+        """Give the writer what was gathered.
+
+        Who waited for the same commit goes on in the same turn, and shares the next one too.
+        """
+        if self._gathered:
+            self._waiting.put(self._gathered)
+            self._gathered = []
 
     def post(self, operation: Operation[T]) -> asyncio.Future[T]:
         """Queue an operation whose caller does not wait; a failure is logged."""
@@ -145,20 +157,24 @@ class Journal:
         while (batch := self._take()) is not None:
             self._commit(batch)
             assert self._loop is not None
-            self._loop.call_soon_threadsafe(_settle, batch)
+            self._loop.call_soon_threadsafe(self._settle, batch)
         connections[self.using].close()
 
+    def _settle(self, batch: list[Pending[Any]]) -> None:
+        self.depth -= len(batch)
+        for pending in batch:
+            pending.settle()
+
     def _take(self) -> list[Pending[Any]] | None:
-        """All that waits, at most ``BATCH``; None if that is the end."""
-        pending = self._waiting.get()
+        """All that waits, about ``BATCH`` at most; None if that is the end."""
         batch: list[Pending[Any]] = []
-        while pending is not None:
-            batch.append(pending)
-            if len(batch) == BATCH or self._waiting.empty():
-                return batch
-            pending = self._waiting.get()
-        if batch:
-            self._waiting.put(None)  # for the next turn
+        while not batch or not (len(batch) >= BATCH or self._waiting.empty()):
+            gathered = self._waiting.get()
+            if gathered is None:
+                if batch:
+                    self._waiting.put(None)  # for the next turn
+                break
+            batch += gathered
         return batch or None
 
     def _commit(self, batch: list[Pending[Any]]) -> None:
@@ -223,11 +239,6 @@ class Journal:
             return False
         time.sleep(RETRY)
         return True
-
-
-def _settle(batch: list[Pending[Any]]) -> None:
-    for pending in batch:
-        pending.settle()
 
 
 def _log_failure(future: asyncio.Future[Any]) -> None:
