@@ -181,18 +181,24 @@ class Connections:
 
     async def _take(self) -> Connection:
         """A connection to use; waiting for one counts as connecting."""
+        if self._places.locked() or (connection := self._kept()) is None:
+            connection = await self._wait()
+        else:
+            await self._places.acquire()  # at once: a timeout costs more than all the rest here
+        self._busy.add(connection)
+        return connection
+
+    async def _wait(self) -> Connection:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._places.acquire()
                 try:
-                    connection = self._kept() or await self._connect()
+                    return self._kept() or await self._connect()
                 except BaseException:
                     self._places.release()
                     raise
         except (OSError, ValueError) as error:  # TimeoutError and those of TLS are OSErrors
             raise ConnectFailed(f"no connection ({words_from_error(error)})") from None
-        self._busy.add(connection)
-        return connection
 
     def _kept(self) -> Connection | None:
         oldest = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
