@@ -9,7 +9,6 @@ before the next event.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,9 +19,11 @@ from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
 from consumers.commands import RoomCommands
+from consumers.relay import Relay
 from gateway.delivery.hand import event_in_hand
 from gateway.delivery.record import OPENING, Learned
 from gateway.vocabulary.events import Event, kind_of, prefix_of
+from gateway.vocabulary.refs import made_ref
 
 
 class AnswerTimeout(Exception):
@@ -37,6 +38,7 @@ class Hand:
     said: int = 0
     learned: int = 0
     gave_reading_away: bool = False
+    answered: bool = False
     steps: dict[int, Any] = field(default_factory=dict)
 
     def learn(self, ordinal: int, result: Any) -> None:
@@ -226,7 +228,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         raise AnswerTimeout
 
     def _dialogue_for(self, event: Event) -> Dialogue | None:
-        if kind_of(event) != "message":
+        if kind_of(event) not in ("message", "action"):
             return None
         person = event.get("author", {}).get("id")
         return next((open_ for open_ in self._dialogues if open_.person == person), None)
@@ -234,7 +236,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     async def _answer(self, dialogue: Dialogue, event: Event) -> None:
         """Record the answer with the handled mark of its event, then let the handler go on."""
         self._dialogues.remove(dialogue)
-        key, text = dialogue.hand.event["key"], event["text"]
+        key, text = dialogue.hand.event["key"], _words(event)
         await self.base_send(
             {
                 "type": f"{self.kind}.handled",
@@ -283,15 +285,16 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             await self._call(str(event["type"]).replace(".", "_"), event)
         elif kind == "message" and self._is_room_command(event):
             await RoomCommands(self).run(event)
-        elif self.room is not None:
-            await self._to_room(kind, event)
+        elif (room := self.room) is not None:
+            await self._to_room(room, kind, event)
         else:
             await self._to_handler(kind, event)
 
     @property
     def room(self) -> str | None:
         """The room that this conversation is in."""
-        room: str | None = self.gateway.rooms.room_of.get(self.conversation)
+        here = self.gateway.names.now(self.conversation)
+        room: str | None = self.gateway.rooms.room_of.get(here)
         return room
 
     def _is_room_command(self, event: Event) -> bool:
@@ -301,14 +304,13 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """The room said something: its bot hears it, its members show it."""
         if self.kind == "room":
             await self._to_handler(kind, event)
-        else:
+        elif Relay(self).shows:
             await self._call(f"room_{kind}", event)
 
-    async def _to_room(self, kind: str, event: Event) -> None:
-        if kind == "message":
-            told = await self.relay(event)
-            if told is not None:
-                await self.tell(told)
+    async def _to_room(self, room: str, kind: str, event: Event) -> None:
+        # What is about no message of the room may be about one of our own from before it.
+        if not await Relay(self).to_room(room, kind, event) and kind != "message":
+            await self._to_handler(kind, event)
 
     async def _to_handler(self, kind: str, event: Event) -> None:
         if kind == "message" and not self._is_for_bot(event):
@@ -316,6 +318,13 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         # At a room, ``room_message`` is the hook that shows; its bot has ``chat_message``.
         if self.kind == "room" or not await self._call(f"{self.kind}_{kind}", event):
             await self._call(f"chat_{kind}", event)
+        if kind == "action":
+            await self._answer_at_all(event)
+
+    async def _answer_at_all(self, action: Event) -> None:
+        """Whoever presses a button waits for an answer, if only for an empty one."""
+        if not self._in_hand().answered:
+            await self.answer(action)
 
     def _is_for_bot(self, event: Event) -> bool:
         if event.get("foreign"):
@@ -338,19 +347,31 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """The instance ends: ``idle`` or ``shutdown``."""
 
     async def relay(self, event: Event) -> Event | None:
-        """What of a message of this conversation its room is told; None keeps it out."""
-        return event
+        """What of a message or edit of this conversation its room is told; None keeps it out.
+
+        What another gateway brought here stays here: two of them in one place would never end.
+        """
+        return None if event.get("bridged") else event
 
     async def room_message(self, event: Event) -> None:
         """Show in this conversation what was said elsewhere in its room."""
-        await self.say(
-            event["text"],
-            author=event["author"],
-            origin=event.get("origin"),
-            attachments=event.get("attachments", []),
-            reply_to=event.get("reply_to"),
-            message=event["id"],
-        )
+        await Relay(self).show("message", event)
+
+    async def room_edit(self, event: Event) -> None:
+        """Change in this conversation what was changed elsewhere in its room."""
+        await Relay(self).show("edit", event)
+
+    async def room_delete(self, event: Event) -> None:
+        """Take away in this conversation what was taken away elsewhere in its room."""
+        await Relay(self).show("delete", event)
+
+    async def room_reaction(self, event: Event) -> None:
+        """Show in this conversation how people elsewhere in its room react."""
+        await Relay(self).show("reaction", event)
+
+    async def room_typing(self, event: Event) -> None:
+        """Show in this conversation that somebody writes elsewhere in its room."""
+        await Relay(self).show("typing", event)
 
     async def room_skipped(self, event: Event) -> None:
         """Say how much of the room came too long ago to be shown here."""
@@ -362,25 +383,46 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def say(self, text: str, **parts: Any) -> str:
         """Say something in this conversation, or to another (``to=``); its ref."""
-        ref = parts.pop("ref", None) or self._ref()
-        await self.base_send({"type": "chat.message", "text": text, "ref": ref, **parts})
-        return str(ref)
+        return await self._send("message", text=text, **parts)
 
     async def reply(self, text: str, **parts: Any) -> str:
         """Answer where the event in hand was said; its ref."""
         return await self.say(text, **parts)
 
+    async def edit(self, message: str, text: str, **parts: Any) -> str:
+        """Change a message, named by the ref that ``say`` gave or by its id; the ref."""
+        return await self._send("edit", id=message, text=text, **parts)
+
+    async def delete(self, message: str, **parts: Any) -> str:
+        """Take a message away; the ref."""
+        return await self._send("delete", id=message, **parts)
+
+    async def react(self, message: str, *emoji: str, **parts: Any) -> str:
+        """Show these reactions on a message, and no others; the ref."""
+        return await self._send("reaction", id=message, emoji=list(emoji), **parts)
+
+    async def answer(self, action: Event, text: str = "") -> str:
+        """Answer the one person who pressed a button; the ref."""
+        self._in_hand().answered = True
+        return await self._send("answer", token=action["token"], text=text)
+
+    async def _send(self, kind: str, **body: Any) -> str:
+        ref = body.pop("ref", None) or self.ref()
+        await self.base_send({"type": f"chat.{kind}", "ref": ref, **body})
+        return str(ref)
+
     def own_commands(self) -> dict[str, str]:
         """The bot's own commands and what they do, for ``/help``."""
         return {}
 
-    def _ref(self) -> str:
+    def ref(self) -> str:
+        """A new name for a send: the same again when the event in hand is handled again."""
         hand = self._hand
         if hand is None:
             return uuid4().hex
         hand.said += 1
-        place = f"{self.conversation}|{hand.event['key']}|{hand.said}"
-        return hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
+        named = self.gateway.names.first(self.conversation)  # its chat may have moved meanwhile
+        return made_ref(named, hand.event["key"], hand.said)
 
     async def typing(self, **parts: Any) -> None:
         """Show that an answer is being written; best effort."""
@@ -390,31 +432,15 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """Ask this platform something of its own and return its result; not durable."""
         return await self.gateway.call(self.conversation, method, parameters)
 
-    async def tell(self, event: Event) -> str:
-        """Tell the room of this conversation what was said here; the message's id there."""
+    async def tell(self, event: Event) -> str | None:
+        """Tell the room of this conversation what was said or done here; the entry's id.
+
+        None if it is about a message that is none of the room's, or another author's.
+        """
         room = self.room
         if room is None:
             raise RuntimeError(f"{self.conversation} is in no room")
-        return str(await self.gateway.rooms.tell(room, self._message_for_room(event)))
-
-    def _message_for_room(self, event: Event) -> Event:
-        return {
-            "type": "room.message",
-            "text": event["text"],
-            "author": self._named(event["author"]),
-            "attachments": event.get("attachments", []),
-            "reply_to": event.get("reply_to"),
-            "at": event.get("at", time.time()),
-            "origin": self.conversation,
-            "native": event.get("id"),
-            "ref": f"{self.conversation}|{event.get('key') or self._ref()}",
-            **({"foreign": True} if event.get("foreign") else {}),
-        }
-
-    def _named(self, author: Any) -> Any:
-        """The author under the name chosen by ``/nick``."""
-        chosen = self.session.get("nicks", {}).get(author["id"])
-        return author | {"name": chosen} if chosen else author
+        return await Relay(self).tell(room, event)
 
     async def join(self, room: str, code: str | None = None) -> bool:
         """Bring this conversation into a room for the author of the event in hand."""
@@ -434,3 +460,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 def _steps(event: Event) -> dict[int, Any]:
     """What the handler of an event had learned in a life before."""
     return {int(ordinal): result for ordinal, result in event.get("steps", {}).items()}
+
+
+def _words(event: Event) -> str:
+    """What a person answers: what they write, or what the button means that they press."""
+    return str(event["text"] if kind_of(event) == "message" else event["data"] or "")

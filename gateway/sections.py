@@ -26,10 +26,12 @@ class Section(BaseModel):
 
 
 class RoomSettings(Section):
-    """``[rooms.NAME]``: who is in a room and what newcomers see.
+    """``[rooms.NAME]``: who is in a room, what newcomers see and what is not told.
 
     ``history`` is for people in a browser, ``catch_up_hours`` and ``catch_up_messages`` bound what
-    a member is shown that was away.
+    a member is shown that was away. ``directions`` is by member: ``in`` is heard and shown nothing,
+    ``out`` is shown and not heard. What matches a regular expression of ``ignore_names`` (name,
+    handle or id of the author) or ``ignore_texts`` is not told; ``joins`` tells who came and went.
     """
 
     members: tuple[str, ...] = ()
@@ -40,6 +42,27 @@ class RoomSettings(Section):
     catch_up_messages: int = Field(default=500, ge=0)
     format: str = "{name} ({network}): {text}"
     code: str = Field(default="", repr=False)
+    directions: dict[str, Literal["both", "in", "out"]] = {}
+    ignore_names: tuple[str, ...] = ()
+    ignore_texts: tuple[str, ...] = ()
+    joins: bool = False
+
+    @field_validator("directions")
+    @classmethod
+    def _members(cls, directions: dict[str, str]) -> dict[str, str]:
+        for member in directions:
+            key_parts(member)
+        return directions
+
+    @field_validator("ignore_names", "ignore_texts")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return patterns
 
     @field_validator("members")
     @classmethod

@@ -20,9 +20,9 @@ from uuid import uuid4
 from gateway.delivery.hand import event_in_hand
 from gateway.delivery.record import GROUP, LOG, Item, Learned
 from gateway.delivery.session import Session
-from gateway.vocabulary import text
 from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
 from gateway.vocabulary.events import DURABLE, SENDS, Event, kind_of, prefix_of
+from gateway.vocabulary.sends import clean_send
 
 if TYPE_CHECKING:
     from gateway.delivery.conversation import Conversation
@@ -173,7 +173,7 @@ class Instance:
             raise ConversationClosed(f"{self.conversation.key} has ended")
         match self._kind(event):
             case kind if kind in DURABLE:
-                await self._say(event)
+                await self._say(kind, event)
             case "handled":
                 self._handled(event)
             case "waiting":
@@ -193,16 +193,11 @@ class Instance:
             )
         return kind
 
-    async def _say(self, event: Event) -> None:
-        said = event.get("text", "")
-        if not isinstance(said, str):
-            raise ValueError(f"text must be a string, not {type(said).__name__}")
+    async def _say(self, kind: str, event: Event) -> None:
+        event = clean_send(kind, event)
         cause = self._event_in_hand()
         ordinal = self._ordinals.get(cause, 0)
         self._ordinals[cause] = ordinal + 1
-        clean = text.clean(said)
-        if clean is not said:
-            event = event | {"text": clean}
         await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
 
     def _handled(self, event: Event) -> None:

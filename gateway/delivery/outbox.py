@@ -20,14 +20,13 @@ from functools import partial
 from typing import Any
 
 from gateway.delivery.line import DEPTH, Line, is_broadcast
-from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
 from gateway.delivery.pace import Held, Pace
+from gateway.delivery.sending import Sending
 from gateway.delivery.server import ProtocolServer
 from gateway.ledger import queries
-from gateway.ledger.journal import Journal, Operation
+from gateway.ledger.journal import Journal
 from gateway.ledger.queries import Outgoing
-from gateway.ledger.rows import Rows
-from gateway.vocabulary.degrade import FORMAT, parts_from_message
+from gateway.vocabulary.degrade import FORMAT
 from gateway.vocabulary.errors import (
     Delayed,
     DeliveryError,
@@ -38,6 +37,7 @@ from gateway.vocabulary.errors import (
     Uncertain,
 )
 from gateway.vocabulary.events import Event, Facts
+from gateway.vocabulary.words import Link
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +64,16 @@ class Outbox:
         self.resend_unknown = True
         self.facts: Callable[[str], Awaitable[Facts]]
         self.form: Callable[[str], str] = lambda _: FORMAT
+        self.link: Link = lambda _: None
+        """Where people can have a file that their chat cannot show."""
         self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None
         self.sent: Callable[[Outgoing, str | None], None] = lambda *_: None
         self.moved: Callable[[str, str], Awaitable[None]]
         self.at_home: Callable[[], bool] = lambda: True
         self.pace = Pace(server.limits, time.monotonic)
         self.unknown = 0
-        self._out = EVENTS_OUT.labels(account)
         self._journal = journal
+        self._sending = Sending(self, journal)
         self._lines: dict[str, Line] = {}
         self._broadcasts: set[str] = set()
         """The lines that hold broadcasts only."""
@@ -205,7 +207,7 @@ class Outbox:
         while line.rows:
             line.sending = True
             try:
-                await self._send(line.rows[0])
+                await self._sending.send(line.rows[0])
             except Moved as moved:
                 await self.moved(line.conversation, moved.conversation)
                 line.end()
@@ -229,80 +231,7 @@ class Outbox:
         except LedgerAway as error:
             logger.warning("account=%s the outbox cannot be read: %s", self.account, error)
 
-    async def _send(self, row: Outgoing) -> None:
-        """Bring one row to an outcome."""
-        event = await self._resolved(row)
-        facts = await self.facts(row.conversation)
-        parts = parts_from_message(event, facts["extensions"], self.form(row.conversation))
-        natives: list[str | None] = []
-        try:
-            for number in range(row.parts, len(parts)):
-                part = parts[number] | {
-                    "ref": f"{event['ref']}.{number}" if number else event["ref"]
-                }
-                natives.append(await self._deliver(row, facts, part))
-                if number + 1 < len(parts):
-                    await self._commit(partial(self._part_sent, row, event, number, natives[-1]))
-        except Refused as refused:
-            await self._refuse(row, refused)
-        except Uncertain as uncertain:
-            self.failed(row, "unknown", str(uncertain))
-            await self._settle(
-                row, partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
-            )
-        else:
-            native = natives[-1] if natives else None
-            self._out.inc()
-            self.sent(row, natives[0] if natives else None)
-            await self._settle(row, partial(self._sent, row, event, len(parts), native))
-
-    async def _settle(self, row: Outgoing, operation: Operation[None]) -> None:
-        """Commit the outcome of a row, before the next of its line is sent.
-
-        So, when the process dies, one row of a conversation at most has an unknown fate. The
-        table is read for its line after that, so that nothing reads the row as queued.
-        """
-        await self._commit(operation)
-
-    async def _commit(self, operation: Operation[None]) -> None:
-        """Commit what the network has told us, however long the ledger is away."""
-        while True:
-            try:
-                return await self._journal.write(operation)
-            except LedgerAway as error:
-                logger.warning("account=%s an outcome waits: %s", self.account, error)
-                await asyncio.sleep(PAUSE)
-
-    async def _refuse(self, row: Outgoing, refused: Refused) -> None:
-        logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
-        detail = f"{refused.code}: {refused}"
-        EVENTS_DROPPED.labels("refused").inc()
-        self.failed(row, refused.code, str(refused))
-        await self._settle(
-            row, partial(queries.outcome, outbox=row.id, word="refused", error=detail)
-        )
-
-    def _part_sent(
-        self, row: Outgoing, event: Event, number: int, native: str | None, rows: Rows
-    ) -> None:
-        queries.part_sent(rows, row.id, number + 1, native)
-        self._keep_copy(rows, row, event, number, native)
-
-    def _sent(
-        self, row: Outgoing, event: Event, parts: int, native: str | None, rows: Rows
-    ) -> None:
-        queries.sent(rows, row.id, parts, native)
-        self._keep_copy(rows, row, event, parts - 1, native)
-
-    def _keep_copy(
-        self, rows: Rows, row: Outgoing, event: Event, number: int, native: str | None
-    ) -> None:
-        if native is not None and "message" in event:
-            author = event.get("author", {}).get("id", "")
-            message, at = event["message"], time.time()
-            queries.keep_copy(rows, message, row.conversation, number, native, author, at)
-
-    async def _deliver(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
+    async def deliver(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
         """Put one part on the wire, as often as it takes to know its fate."""
         pause = PAUSE
         group = facts["chat"]["kind"] != "private"
@@ -341,16 +270,3 @@ class Outbox:
         """One of the deliveries that run at once."""
         async with self._broadcast_room if broadcast else nullcontext(), self._room:
             yield
-
-    async def _resolved(self, row: Outgoing) -> Event:
-        """The event with its references turned into native ids of the conversation."""
-        event = row.event
-        reference = event.get("reply_to")
-        if reference is None:
-            return event
-        found = await self._journal.read(
-            partial(queries.copies, conversation=row.conversation, message=reference)
-        )
-        if not found and "#" in reference:
-            return event | {"reply_to": None}
-        return event | {"reply_to": found[0].native if found else reference}

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from gateway.delivery.line import is_broadcast
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_HANDLED
 from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
+from gateway.delivery.saying import Saying, spare
 from gateway.ledger import queries
-from gateway.ledger.queries import Outgoing, Received
+from gateway.ledger.queries import Received
 from gateway.ledger.rows import Rows
-from gateway.vocabulary.events import Author, Event, Facts, kind_of
+from gateway.vocabulary.events import Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of, protocol_of, room_key, room_name
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ class LedgerRecord:
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
         self._journal = switchboard.journal
+        self._saying = Saying(switchboard)
         self._suspects: dict[str, int] = {}
         """Events in hand that a process died with: key and inbox row."""
 
@@ -73,7 +72,11 @@ class LedgerRecord:
     async def unread(self, stream: str, after: int, limit: int) -> list[Item]:
         """See ``Record.unread``."""
         found = await self._journal.read(lambda rows: queries.entries(rows, stream, after, limit))
-        return [Item(LOG, seq, event | {"key": event["id"]}) for seq, event in found]
+        here = self._switchboard.names.event
+        return [
+            Item(LOG, seq, here(event) | {"key": queries.entry_id(stream, seq)})
+            for seq, event in found
+        ]
 
     # Settling
 
@@ -91,6 +94,7 @@ class LedgerRecord:
     def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
         """See ``Record.learned``."""
         suspect = self._suspects.get(step.cause)
+        conversation = self._switchboard.names.now(conversation)
         return self._journal.write(
             partial(_learned, conversation=conversation, step=step, suspect=suspect)
         )
@@ -113,104 +117,15 @@ class LedgerRecord:
     # Saying
 
     async def said(self, conversation: str, cause: str | None, ordinal: int, event: Event) -> None:
-        """See ``Record.said``: to a room and a web chat an entry, else a row of the outbox."""
-        body = {name: value for name, value in event.items() if name not in ("type", "to")}
-        body["ref"] = ref = event.get("ref") or _made_ref(conversation, cause, ordinal)
-        key = f"{cause or ''}|{ref}"
-        to = event.get("to") or conversation
-        if protocol_of(to) == "room":
-            await self._tell(conversation, to, body)
-        elif self._switchboard.keeps_log(to):
-            await self._append(conversation, to, key, body, self._suspects.get(cause or ""))
-        else:
-            await self._queue(conversation, to, key, body, self._suspects.get(cause or ""))
-
-    async def _tell(self, conversation: str, to: str, body: Event) -> None:
-        author = await self._author(conversation, body)
-        message = {"type": "room.message", "origin": conversation, **body, "author": author}
-        await self._switchboard.rooms.tell(room_name(to), message)
-
-    async def _append(
-        self, conversation: str, to: str, key: str, body: Event, suspect: int | None
-    ) -> None:
-        author = await self._author(to, body)
-        event = {**body, "type": f"{protocol_of(to)}.message", "author": author, "at": time.time()}
-        message = event.pop("message", None)
-
-        def operation(rows: Rows) -> tuple[int, bool]:
-            if event.get("reply_to"):
-                event["reply_to"] = _native(rows, to, event["reply_to"])
-            seq, new = queries.append(rows, to, f"{conversation}|{key}", event, event["at"])
-            if new and message is not None:
-                queries.keep_copy(rows, message, to, 0, str(seq), author["id"], event["at"])
-            if new:
-                _spare(rows, suspect)
-            return seq, new
-
-        seq, new = await self._journal.write(operation)
-        if new:
-            self._switchboard.log.publish(to, seq, event)
-            self._switchboard.watch(to, "out", event)
-
-    async def _queue(
-        self, conversation: str, to: str, key: str, body: Event, suspect: int | None
-    ) -> None:
-        account = account_of(to)
-        event = {**body, "type": f"{protocol_of(to)}.message"}
-        number = await self._journal.write(
-            partial(
-                _queued,
-                suspect=suspect,
-                account=account,
-                conversation=to,
-                key=f"{conversation}|{key}",
-                sender=conversation,
-                event=event,
-                at=time.time(),
-                broadcast=is_broadcast(event),
-            )
-        )
-        if number is not None:
-            self._switchboard.send_soon(account, Outgoing(number, to, conversation, event, 0))
-            self._switchboard.watch(to, "out", event)
-
-    async def _author(self, conversation: str, body: Event) -> Author:
-        """Who is shown to have said it: whoever the event names, else our bot."""
-        if (author := body.get("author")) is not None:
-            named: Author = author
-            return named
-        return author_from_facts(conversation, await self._switchboard.facts(conversation))
+        """See ``Record.said``."""
+        suspect = self._suspects.get(cause or "")
+        await self._saying.said(conversation, cause, ordinal, event, suspect)
 
     def passing(self, conversation: str, event: Event) -> None:
         """See ``Record.passing``."""
         kind = kind_of(event)
         to = event.get("to") or conversation
         self._switchboard.pass_out(to, {**event, "type": f"{protocol_of(to)}.{kind}"})
-
-
-def _native(rows: Rows, conversation: str, reference: str) -> str | None:
-    found = queries.copies(rows, conversation, reference)
-    return found[0].native if found else None
-
-
-def author_from_facts(conversation: str, facts: Facts) -> Author:
-    """Our bot, as the author of what it says in a conversation."""
-    bot = facts["bot"]
-    return {
-        "id": f"{protocol_of(conversation)}:{bot['id']}",
-        "name": bot["name"],
-        "handle": None,
-        "kind": "bot",
-        "private": None,
-    }
-
-
-def _made_ref(conversation: str, cause: str | None, ordinal: int) -> str:
-    """A name for a send: the same again when its event is handled again."""
-    if cause is None:
-        return uuid4().hex
-    place = f"{conversation}|{cause}|{ordinal}"
-    return hashlib.blake2b(place.encode(), digest_size=12).hexdigest()
 
 
 def _known(
@@ -221,22 +136,9 @@ def _known(
     return facts, session, queries.cursor(rows, conversation), fresh
 
 
-def _spare(rows: Rows, suspect: int | None) -> None:
-    """A handler recorded something new: should the process die now, its event is not why."""
-    if suspect is not None:
-        queries.spare(rows, suspect)
-
-
 def _learned(rows: Rows, conversation: str, step: Learned, suspect: int | None) -> None:
     queries.keep_step(rows, conversation, step.cause, step.ordinal, step.result)
-    _spare(rows, suspect)
-
-
-def _queued(rows: Rows, suspect: int | None, **row: Any) -> int | None:
-    number = queries.queue(rows, **row)
-    if number is not None:
-        _spare(rows, suspect)
-    return number
+    spare(rows, suspect)
 
 
 def _unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:

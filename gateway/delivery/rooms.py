@@ -11,14 +11,17 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from gateway.delivery.conversations import Conversations
 from gateway.delivery.log import Log
+from gateway.delivery.manners import Manners, Seldom, manners_from_settings
+from gateway.delivery.names import Names
 from gateway.delivery.record import LOG, Item
 from gateway.delivery.server import Entry
+from gateway.delivery.telling import append_told
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
 from gateway.ledger.rows import Rows
@@ -41,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 LIMIT = 1_000
 """Rooms of one gateway."""
+
+TYPING_SECONDS = 3.0
+"""How seldom a room is told that the same person still writes."""
 
 ACCESS = ("members", "link", "page", "open")
 """Who may come in: who was linked; who has the code; who can open the page; anybody."""
@@ -66,6 +72,7 @@ class Room:
     history: int = 50
     catch_up_seconds: float = 86_400.0
     catch_up_messages: int = 500
+    manners: Manners = field(default_factory=Manners)
 
     @property
     def stream(self) -> str:
@@ -86,6 +93,8 @@ class Rooms:
         """Called with a conversation that is a member of no room any more."""
         self.told: Callable[[str, Entry], None] = lambda *_: None
         """Called with each entry of each room, for whoever watches."""
+        self.passed: Callable[[str, Event], None] = lambda *_: None
+        """Called with what is in no log, for the members at home elsewhere."""
         self.people: Callable[[str], list[Author]] = lambda _: []
         self.administers: Callable[[str, str], Awaitable[bool]]
         self.facts: Callable[[str], Awaitable[Facts]]
@@ -93,9 +102,11 @@ class Rooms:
         """Whether the application routes ``room``: whether rooms have a bot."""
         self.rooms: dict[str, Room] = {}
         self.room_of: dict[str, str] = {}
+        self.names = Names()
         self.configured: set[str] = set()
         self._members: dict[str, dict[str, None]] = {}
         self._version = ""
+        self._pace = Seldom(TYPING_SECONDS)
         self._groups: dict[str, str] = {}
         self._follows: dict[str, Callable[[], None]] = {}
         self._settings: Mapping[str, Any] = {}
@@ -110,6 +121,7 @@ class Rooms:
         self._version = await self._journal.read(queries.rooms_version)
         rooms = await self._journal.read(queries.rooms)
         members = await self._journal.read(queries.members)
+        self.names.load(await self._journal.read(queries.aliases))
         self.rooms = {
             name: self._room(name, title, access, code) for name, title, access, code in rooms
         }
@@ -132,6 +144,7 @@ class Rooms:
         settings = self._settings.get(name)
         if settings is not None:
             room.form, room.history = settings.format, settings.history
+            room.manners = manners_from_settings(settings)
             room.catch_up_seconds = settings.catch_up_hours * 3600
             room.catch_up_messages = settings.catch_up_messages
         return room
@@ -147,7 +160,7 @@ class Rooms:
         self.told(name, entry)
         for conversation in [room_key(name)] * self.bots + list(self._members.get(name, ())):
             if self.at_home(conversation):
-                event = entry.event | {"key": entry.event["id"]}
+                event = self.names.event(entry.event) | {"key": message_id(name, entry.seq)}
                 self._conversations.offer(conversation, Item(LOG, entry.seq, event))
 
     def get(self, name: str) -> Room:
@@ -165,6 +178,11 @@ class Rooms:
         """How messages of others are shown in a conversation where only the bot can speak."""
         room = self.rooms.get(self.room_of.get(conversation, ""))
         return room.form if room else FORMAT
+
+    def manners_of(self, name: str) -> Manners:
+        """What a room wants to be told and to show."""
+        room = self.rooms.get(name)
+        return room.manners if room else Manners()
 
     def history(self, name: str) -> int:
         """How many past messages a newcomer to a room's web chat is shown."""
@@ -218,6 +236,7 @@ class Rooms:
         self, conversation: str, name: str, author: Author, code: str | None = None
     ) -> bool:
         """A person brings a conversation into a room; False if it was there."""
+        conversation = self.names.now(conversation)
         room = self.rooms.get(name)
         if room is None:
             raise RoomError(f"There is no room {name!r}, or it is not for you.")
@@ -238,6 +257,7 @@ class Rooms:
 
     async def leave(self, conversation: str, author: Author) -> str:
         """A person takes a conversation out of its room; the room's name. Raises ``RoomError``."""
+        conversation = self.names.now(conversation)
         name = self.room_of.get(conversation)
         if name is None:
             raise RoomError("This chat is in no room.")
@@ -252,11 +272,13 @@ class Rooms:
     async def link(self, name: str, conversation: str) -> bool:
         """The operator brings a conversation into a room; False if it was there."""
         key_parts(conversation)
+        conversation = self.names.now(conversation)
         self._check_movable(conversation)
         return await self._enter(conversation, self.get(name), SYSTEM)
 
     async def unlink(self, conversation: str) -> str:
         """The operator takes a conversation out of its room; the room's name."""
+        conversation = self.names.now(conversation)
         name = self.room_of.get(conversation)
         if name is None:
             raise RoomError(f"{conversation} is in no room.")
@@ -378,6 +400,7 @@ class Rooms:
         )
 
     async def _configure_members(self, wanted: Mapping[str, str]) -> None:
+        wanted = {self.names.now(conversation): name for conversation, name in wanted.items()}
         for conversation in [key for key in self.configured if account_of(key) != OWN_ACCOUNT]:
             if conversation not in wanted:
                 await self._exit(conversation, SYSTEM)
@@ -397,39 +420,44 @@ class Rooms:
         if not isinstance(text, str):
             raise ValueError("a message to a room needs a text")
         whole = {"handle": None, "kind": "bot", "private": None} | author
-        await self.tell(name, message | {"text": clean(text), "author": whole})
+        said = {key: value for key, value in message.items() if key != "id"}
+        await self.tell(name, said | {"text": clean(text), "author": whole})
 
-    async def tell(self, name: str, message: Event) -> str:
-        """Append a message to a room's log, once for its ``ref``; its id in the room.
+    async def tell(self, name: str, event: Event) -> str | None:
+        """Append an event to a room's log, once for its ``ref``; the id of the entry.
 
-        ``message`` has ``type`` (``room.message``), ``text``, ``author``, ``origin`` (the
-        conversation it was said in, or None) and ``at``; what it was said as there is
-        ``native``.
+        A ``room.message`` has ``text``, ``author``, ``origin`` (the conversation it was said in,
+        or None) and ``at``; what it was said as there is ``native``, and what its author's client
+        calls it ``origin_id``. ``room.edit``, ``room.delete``, ``room.reaction`` and
+        ``room.action`` have the ``id`` of a message as ``origin`` knows it. None, and nothing is
+        told, if that is no message of this room or not this author's to change.
         """
         room = self.get(name)
-        event = dict(message)
-        key = event.pop("ref", None) or uuid4().hex
-        native = event.pop("native", None)
+        event = dict(event)
+        key = f"{name}|{event.pop('ref', None) or uuid4().hex}"
+        native, origin_id = event.pop("native", None), event.pop("origin_id", None)
         event.setdefault("at", time.time())
-        seq, new = await self._journal.write(
-            lambda rows: self._append(rows, room, f"{name}|{key}", event, native)
+        appended = await self._journal.write(
+            lambda rows: append_told(rows, name, key, event, native, origin_id)
         )
+        if appended is None:
+            return None
+        seq, new = appended
         if new:
             self._log.publish(room.stream, seq, event)
         return message_id(name, seq)
 
-    def _append(
-        self, rows: Rows, room: Room, key: str, event: Event, native: str | None
-    ) -> tuple[int, bool]:
-        origin = event.get("origin")
-        if event.get("reply_to") and origin:
-            event["reply_to"] = queries.message_from_native(rows, origin, event["reply_to"])
-        seq, new = queries.append(rows, room.stream, key, event, event["at"])
-        if new and native is not None and origin is not None:
-            author = event["author"]["id"]
-            message = message_id(room.name, seq)
-            queries.keep_copy(rows, message, origin, 0, native, author, event["at"])
-        return seq, new
+    def pass_on(self, name: str, event: Event) -> None:
+        """Hand an event to the members best effort, in no log (typing)."""
+        if self._pace.allows(f"{name} {event['author']['id']}", time.monotonic()):
+            self.hear(name, event)
+            self.passed(name, event)
+
+    def hear(self, name: str, event: Event) -> None:
+        """Hand on, to the members at home here, what was passed on somewhere."""
+        for conversation in self._members.get(name, ()):
+            if conversation != event.get("origin") and self.at_home(conversation):
+                self._conversations.tell(conversation, {"key": "", **event})
 
     async def take_over(self, accounts: Iterable[str]) -> None:
         """Accounts came home: wake the members, and the rooms, whose cursor is behind."""

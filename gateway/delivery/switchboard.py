@@ -101,6 +101,7 @@ class Switchboard:
             scopes=scopes,
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
+        self.names = self.rooms.names
         self.presence = Presence(hub.process, hub.ring)
         self.serving = False
         """Whether the process has started and does not stop yet."""
@@ -116,6 +117,7 @@ class Switchboard:
         self.hub.conversations = self.conversations
         self.hub.rooms = self.rooms.tell_group
         self.hub.at_home = self.at_home
+        self.hub.name_now = self.names.now
         self.hub.ringing = self._heard
         self.hub.keep = self._keep_membership
         self.leases.gained = self._gained
@@ -129,6 +131,7 @@ class Switchboard:
         self.rooms.entered = self._entered
         self.rooms.exited = self._exited
         self.rooms.told = self._told
+        self.rooms.passed = self._passed_on
         self.presence.changed = self._presence_changed
         media.open = self._open
         self.mounts[PATH] = Serving(media, time.time)
@@ -252,6 +255,8 @@ class Switchboard:
             self._soon(self.outboxes[ring["outbox"]].look())
         elif "present" in ring:
             self.presence.hear(ring)
+        elif "passed" in ring:
+            self.rooms.hear(ring["passed"], ring["event"])
         elif "rooms" in ring:
             self._soon(self.rooms.load())
 
@@ -282,15 +287,20 @@ class Switchboard:
         self._passing.add(task)
         task.add_done_callback(self._passing.discard)
 
+    def tell_failed(self, conversation: str, ref: str, code: str, detail: str) -> None:
+        """Tell an application, if it is awake and asked for it, what became of its send."""
+        event = {"ref": ref, "code": code, "detail": detail, "retry_after": None}
+        self._notify(conversation, "failed", event)
+
     def _failed(self, row: Outgoing, code: str, detail: str) -> None:
-        event = {"ref": row.event["ref"], "code": code, "detail": detail, "retry_after": None}
-        self._notify(row.sender, "failed", event)
+        self.tell_failed(row.sender, row.event["ref"], code, detail)
         self.watch(row.conversation, "failed", row.event | {"code": code, "detail": detail})
 
     def _sent(self, row: Outgoing, native: str | None) -> None:
         self._notify(row.sender, "sent", {"ref": row.event["ref"], "id": native or ""})
 
     def _notify(self, conversation: str, kind: str, body: Event) -> None:
+        conversation = self.names.now(conversation)
         event = {"type": f"{protocol_of(conversation)}.{kind}", "key": f"{kind}-{body['ref']}"}
         self.conversations.tell(conversation, event | body)
 
@@ -308,6 +318,7 @@ class Switchboard:
 
     async def facts(self, conversation: str) -> Facts:
         """What is known of a conversation; raises ``ValueError`` if it cannot exist here."""
+        conversation = self.names.now(conversation)
         facts = self._facts.get(conversation)
         if facts is None:
             found = await self.journal.read(
@@ -333,12 +344,43 @@ class Switchboard:
 
     async def move(self, old: str, new: str) -> None:
         """A conversation has another key now; everything it has moves with it."""
-        await self.journal.write(partial(queries.rename, old=old, new=new))
-        self._facts.pop(old, None)
+        facts = await self._facts_elsewhere(old, new)
+        renamed = self.journal.write(
+            partial(queries.rename, old=old, new=new, facts=facts, at=time.time())
+        )
+        # At once: what is written after this is written under the new name.
+        again = self.names.now(old) == new
+        self.names.keep(old, new)
+        awake = self.conversations.move(old, new)
+        if account_of(old) in self.outboxes:
+            self.outboxes[account_of(old)].move(old, new, renamed)
+        try:
+            await renamed
+        except BaseException:
+            if not again:
+                self.names.forget(old)
+            if awake:
+                self.conversations.move(new, old)
+            raise
         logger.info("conversation=%s is %s now", old, new)
+        self._moved(old, new, facts)
         await self.rooms.load()
         self.hub.ring({"rooms": True})
         self.conversations.nudge(new)
+
+    def _moved(self, old: str, new: str, facts: Facts) -> None:
+        self._facts.pop(old, None)
+        if new not in self._facts:
+            self.remember(new, facts)
+        self.hub.move(old, new)
+        awake = self.conversations.awake(new)
+        if awake is not None:
+            awake.learn(self._facts[new])
+
+    async def _facts_elsewhere(self, old: str, new: str) -> Facts:
+        """What is known of a chat, in the place it moved to."""
+        known, there = await self.facts(old), self._facts_from_key(new)
+        return known | {"chat": known["chat"] | {"id": there["chat"]["id"]}}
 
     async def _administers(self, conversation: str, author: str) -> bool:
         server = self.servers.get(account_of(conversation))
@@ -407,6 +449,9 @@ class Switchboard:
         self.hub.ring({"rooms": True})
         self._show({"type": "dashboard.rooms"})
 
+    def _passed_on(self, room: str, event: Event) -> None:
+        self.hub.ring({"passed": room, "event": event})
+
     def _entered(self, conversation: str) -> None:
         server = self.servers.get(account_of(conversation))
         if server is not None:
@@ -424,9 +469,8 @@ class Switchboard:
 
     async def tell(self, room: str, text: str, author: Author) -> str:
         """Speak into a room as an operator; the message's id."""
-        return await self.rooms.tell(
-            room, {"type": "room.message", "text": text, "author": author, "origin": None}
-        )
+        said = {"type": "room.message", "text": text, "author": author, "origin": None}
+        return str(await self.rooms.tell(room, said))
 
     def sign_in_link(self) -> str:
         """A new one-time token for the dashboard."""

@@ -66,7 +66,9 @@ class Communicator:
 
     # Speaking to it
 
-    async def send_text(self, text: str, *, author: Author | None = None, **fields: Any) -> str:
+    async def send_text(
+        self, text: str, *, author: Author | None = None, **fields: Any
+    ) -> str | None:
         """Say something to the application; the key of the event."""
         return await self.send_event(
             {"type": f"{self.kind}.message", "text": clean(text)}
@@ -74,7 +76,7 @@ class Communicator:
             | fields
         )
 
-    async def send_event(self, event: Event) -> str:
+    async def send_event(self, event: Event) -> str | None:
         """Let an event come from the wire; what its body lacks is filled in. Its key."""
         self._sent += 1
         common = {"author": self.author, "at": time.time(), "id": str(self._sent)}
@@ -275,8 +277,8 @@ class RoomCommunicator(Communicator):
         }
         super().__init__(application, room_key(room), facts, author, gateway)
 
-    async def send_event(self, event: Event) -> str:
-        """Tell the room something; its id."""
+    async def send_event(self, event: Event) -> str | None:
+        """Tell the room something; its id, or None if it is about no message of the room."""
         return await self.gateway.rooms.tell(
             self.room,
             {"author": self.author, "origin": None, "attachments": [], "reply_to": None, **event},

@@ -12,6 +12,7 @@ from uuid import uuid4
 from gateway.delivery.record import INBOX, LOG, Item, Known, Learned
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import protocol_of, room_name
+from gateway.vocabulary.sends import addressee
 
 if TYPE_CHECKING:
     from gateway.testing.memory import MemoryGateway
@@ -158,11 +159,12 @@ class MemoryRecord:
         if key in self._keys:
             return
         self._keys.add(key)
-        to = event.get("to") or conversation
+        kind = kind_of(event)
+        to = addressee(conversation, event)
         if protocol_of(to) == "room":
-            await self._tell(conversation, room_name(to), body)
+            await self._tell(conversation, room_name(to), body | {"type": f"room.{kind}"})
         else:
-            self._gateway.said(to).put({**body, "type": f"{protocol_of(to)}.message"})
+            self._gateway.said(to).put({**body, "type": f"{protocol_of(to)}.{kind}"})
 
     async def _tell(self, conversation: str, room: str, body: Event) -> None:
         facts = await self._gateway.facts(conversation)

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.delivery.manners import Manners
 from gateway.delivery.record import LOG, Item
 from gateway.vocabulary.errors import RoomError
-from gateway.vocabulary.events import Author, Event
+from gateway.vocabulary.events import Author, Event, kind_of
 from gateway.vocabulary.ids import message_id, protocol_of, room_key
 
 if TYPE_CHECKING:
@@ -79,18 +80,48 @@ class MemoryRooms:
             awake.joined("", 0)
         return name
 
-    async def tell(self, name: str, message: Event) -> str:
-        """Append to a room's log and ring its members; the message's id."""
+    def manners_of(self, name: str) -> Manners:
+        """Every room is told everything."""
+        return Manners()
+
+    def pass_on(self, name: str, event: Event) -> None:
+        """Hand an event to the members, in no log."""
+        for conversation in self.members(name):
+            if conversation != event.get("origin"):
+                self._gateway.conversations.tell(conversation, {"key": "", **event})
+
+    async def tell(self, name: str, message: Event) -> str | None:
+        """Append to a room's log and ring its members; the entry's id.
+
+        What is about a message finds it by the id it has in the room or in its conversation, or
+        by the ref it was said with; None if there is none.
+        """
         if name not in self.rooms:
             raise RoomError(f"There is no room {name!r}.")
         key = room_key(name)
         log = self.logs[key]
         event = {"type": "room.message", "at": time.time(), **message}
-        event["id"] = message_id(name, len(log) + 1)
+        if kind_of(event) == "message":
+            event["id"] = message_id(name, len(log) + 1)
+        elif (target := self._message_meant(log, event)) is not None:
+            event["id"] = target
+        else:
+            return None
         log.append(event)
         if event.get("origin") == key:
             self._gateway.said(key).put(event)
         for conversation in (key, *self.members(name)):
-            item = Item(LOG, len(log), event | {"key": event["id"]})
+            item = Item(LOG, len(log), event | {"key": message_id(name, len(log))})
             self._gateway.offer(conversation, item)
-        return str(event["id"])
+        return message_id(name, len(log))
+
+    def _message_meant(self, log: list[Event], event: Event) -> str | None:
+        here = (event["id"], event.get("origin"))
+        for said in reversed(log):
+            if kind_of(said) != "message":
+                continue
+            if event["id"] in (said["id"], said.get("ref")):
+                return str(said["id"])
+            if here == (said.get("native"), said.get("origin")):
+                return str(said["id"])
+        return None

@@ -377,7 +377,7 @@ async def test_an_unknown_type_is_refused_with_the_known_ones(house: House, priv
     await house.hears(private, "hi")
     await house.until(lambda: bool(said))
     assert "'chat.mesage'" in said[0]
-    assert "message, typing" in said[0]
+    assert "message, edit" in said[0]
 
 
 async def test_a_send_after_the_end_is_an_os_error(house: House, private: str) -> None:

@@ -57,7 +57,8 @@ IN_THE_FILE = {
     "a key that is like no other": (
         "[rooms.den]\nzzz = 1",
         "gateway.toml:2: there is no key rooms.den.zzz; known here are members, access, title,"
-        " history, catch_up_hours, catch_up_messages, format, code",
+        " history, catch_up_hours, catch_up_messages, format, code, directions, ignore_names,"
+        " ignore_texts, joins",
     ),
     "a value where a table belongs": (
         "telegram = 1",

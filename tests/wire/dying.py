@@ -1,34 +1,57 @@
-"""``gateway`` that kills itself: ``python dying.py "before inbox" 3 serve ...``.
+"""``gateway`` that kills itself: a nursery that is asked for one life after another.
 
-It wraps, from outside, what every message passes, and sends itself SIGKILL at the so-manieth
-passage. *Before* a commit is inside the transaction, when all its statements have run; *after* it
-is before anybody was told.
+``python dying.py serve`` loads all that a gateway needs, and then starts one, as a fork of itself,
+for each line that it reads: a point and a passage, or an empty line for an unarmed one. It prints
+the new process's id, and when that has ended its exit code.
+
+What every message passes is wrapped from outside; at the so-manieth passage the process sends
+itself SIGKILL. *Before* a commit is inside the transaction, when all its statements have run;
+*after* it is before anybody was told.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from itertools import count
+from pathlib import Path
 from typing import Any
-
-from gateway import settings
-from gateway.cli import main
 
 COMMITS = {
     "inbox": "AccountPort._record",
     "outbox": "_queued",
     "handled": "_handled",
-    "outcome": "Outbox._sent",
+    "copies": "Outbox._sent",
+    "note": "AccountPort.note.<locals>.<lambda>",
+    "entry": "Rooms.tell.<locals>.<lambda>",
+    "web log": "._append.<locals>.operation",
 }
-"""The operation of the ledger that each commit is known by."""
+"""The operation of the ledger that each commit is known by; its qualified name ends so."""
 
-POINTS = (
-    *(f"{when} {commit}" for commit in COMMITS for when in ("before", "after")),
-    "before write",
-    "after answer",
+POINTS = tuple(
+    f"{when} {what}"
+    for what in (
+        *("inbox of telegram", "outbox of telegram", "handled of telegram", "copies of telegram"),
+        "delivery of telegram",
+        *("inbox of xmpp", "outbox of xmpp", "handled of xmpp", "copies of xmpp", "note of xmpp"),
+        *("write of xmpp", "answer of xmpp", "offset of xmpp"),
+        *("inbox of web", "handled of web", "web log of web", "offset of web"),
+        *("entry of room", "handled of room"),
+    )
+    for when in ("before", "after")
 )
+"""An offset is how a network is told that we have it: XEP-0198's count, a browser's ``sent``. A
+delivery begins before anything is written, and ends with the network's answer."""
+
+HEAVY = ("daphne.http_protocol", "daphne.ws_protocol", "twisted.internet.endpoints")
+"""What is imported late and can be earlier."""
+
+Matches = Callable[..., bool]
 
 
 def die(*_: Any) -> None:
@@ -36,23 +59,31 @@ def die(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_when_written() -> None:
+    """Be gone once the loop has given the network what is written in this turn."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.call_soon, die)
+
+
 def arm(point: str, passage: int) -> None:
     """Die at a point, when it is passed for the so-manieth time; once Django is set up."""
-    when, _, what = point.partition(" ")
+    when, _, place = point.partition(" ")
+    what, _, network = place.partition(" of ")
     if what in COMMITS:
-        arm_commit(COMMITS[what], passage, early=when == "before")
-    else:
-        arm_request(passage, early=when == "before")
+        return arm_commit(COMMITS[what], network, passage, early=when == "before")
+    owner, name, matches, later = moment(what, network)
+    return arm_call(owner, name, matches, passage, None if when == "before" else later)
 
 
-def arm_commit(operation: str, passage: int, *, early: bool) -> None:
+def arm_commit(operation: str, network: str, passage: int, *, early: bool) -> None:
     """Die when a batch with such an operation is committed."""
     from gateway.ledger.journal import Journal, Pending
 
     run, passages = Journal._run, count(1)
 
     def run_and_die(journal: Journal, batch: list[Pending[Any]]) -> None:
-        if operation not in map(name_of, batch) or next(passages) != passage:
+        found = any(name_of(one).endswith(operation) and of(network, one) for one in batch)
+        if not found or next(passages) != passage:
             return run(journal, batch)
         last: Pending[Any] = Pending(die, None, 0)  # type: ignore[arg-type]
         run(journal, [*batch, last] if early else batch)
@@ -67,38 +98,122 @@ def name_of(pending: Any) -> str:
     return str(operation.__qualname__)
 
 
-def arm_request(passage: int, *, early: bool) -> None:
-    """Die around a request that shows something: before it is written, or after its answer."""
-    from protocols.telegram.request import Request
+def of(network: str, pending: Any) -> bool:
+    """Whether an operation is about a network; those that do not say are about any."""
+    operation = pending.operation
+    given = getattr(operation, "keywords", {})
+    owner = getattr(getattr(operation, "func", None), "__self__", None)
+    about = given.get("account") or given.get("conversation") or getattr(owner, "account", network)
+    return str(about).startswith(network)
 
-    request, passages = Request.do_request, count(1)
 
-    async def request_and_die(pool: Request, **given: Any) -> Any:
-        dying = given["url"].endswith("sendMessage") and next(passages) == passage
-        if dying and early:
+def moment(what: str, network: str) -> tuple[type, str, Matches, Callable[[], None]]:
+    """The call that is a moment of a message's way; and how to die right after it."""
+    from slixmpp.xmlstream import XMLStream
+
+    from protocols.telegram.server import Server
+    from protocols.websocket.sockets import Socket
+    from protocols.xmpp.proofs import Proof
+
+    moments: dict[str, tuple[type, str, Matches, Callable[[], None]]] = {
+        "delivery of telegram": (Server, "deliver", _anything, die),
+        "write of xmpp": (XMLStream, "send_raw", partial(_writes, "<body"), die_when_written),
+        "offset of xmpp": (XMLStream, "send_raw", partial(_writes, "<a xmlns"), die_when_written),
+        "answer of xmpp": (Proof, "succeed", _anything, die),
+        "offset of web": (Socket, "_put", _confirms, die_when_written),
+    }
+    return moments[f"{what} of {network}"]
+
+
+def _anything(*_: Any) -> bool:
+    return True
+
+
+def _writes(words: str, _stream: Any, data: Any, *_: Any) -> bool:
+    return words in (data if isinstance(data, str) else data.decode())
+
+
+def _confirms(_socket: Any, frame: dict[str, Any]) -> bool:
+    return frame["type"] == "sent"
+
+
+def arm_call(
+    owner: type, name: str, matches: Matches, passage: int, later: Callable[[], None] | None
+) -> None:
+    """Die before a call, or ``later``, after it."""
+    call, passages = getattr(owner, name), count(1)
+
+    def dying(*given: Any, **named: Any) -> bool:
+        return matches(*given, **named) and next(passages) == passage
+
+    def call_and_die(*given: Any, **named: Any) -> Any:
+        if not dying(*given, **named):
+            return call(*given, **named)
+        if later is None:
             die()
-        try:
-            return await request(pool, **given)
-        finally:
-            if dying:
-                die()
+        result = call(*given, **named)
+        if asyncio.iscoroutine(result):
+            return finish_and_die(result)
+        assert later is not None
+        later()
+        return result
 
-    Request.do_request = request_and_die  # type: ignore[method-assign]
+    setattr(owner, name, call_and_die)
 
 
-def main_with_arms(point: str, passage: str, *arguments: str) -> None:
-    """Run the gateway's command line, armed as soon as its modules can be loaded."""
-    configure = settings.configure
+async def finish_and_die(call: Any) -> None:
+    """Let a request be answered, or fail, and be gone."""
+    try:
+        await call
+    finally:
+        die()
 
-    def configure_and_arm(*given: Any) -> None:
-        configure(*given)
+
+def load_everything() -> None:
+    """Import and set up what each life needs, short of opening anything."""
+    from gateway import place, registry, settings
+    from gateway.config import load
+
+    place.enter(Path.cwd())
+    config = load()
+    settings.configure(config)
+    from gateway.application import load_application
+
+    for name in registry.names():
+        registry.server_class(name)
+    for module in ("gateway.cli", "gateway.verbs.serve", "gateway.runner", *HEAVY):
+        import_module(module)
+    load_application(config.application)
+
+
+def live(point: str, passage: str) -> None:
+    """Be a gateway, armed or not; never returns."""
+    from gateway.cli import main
+
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    print(f"--- {point or 'unarmed'} {passage}", flush=True)
+    if point:
         arm(point, int(passage))
-
-    settings.configure = configure_and_arm
-    sys.path[0] = os.getcwd()
-    sys.argv = ["gateway", *arguments]
+    sys.argv = ["gateway", *sys.argv[1:]]
     main()
+    raise SystemExit
+
+
+def nurse() -> None:
+    """Start a process for each line, one after the other."""
+    sys.path[0] = os.getcwd()
+    load_everything()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        point, _, passage = line.strip().rpartition("/")
+        pid = os.fork()
+        if pid == 0:
+            live(point, passage)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":
-    main_with_arms(*sys.argv[1:])
+    nurse()

@@ -11,7 +11,6 @@ from gateway.ledger.queries.conversations import (
     keep_facts,
 )
 from gateway.ledger.queries.copies import (
-    Copy,
     buttons_under,
     change_buttons,
     copies,
@@ -51,13 +50,15 @@ from gateway.ledger.queries.log import (
     cursor,
     cursors,
     entries,
+    entry_id,
     heads,
     keep_cursor,
     move_cursor,
     open_stream,
     position_to_show,
+    seq_of,
 )
-from gateway.ledger.queries.names import aliases, keep_alias, name_now
+from gateway.ledger.queries.names import aliases, name_now, rename
 from gateway.ledger.queries.outbox import Outgoing, line, lines, outcome, part_sent, queue, sent
 from gateway.ledger.queries.reactions import react
 from gateway.ledger.queries.retention import (
@@ -75,7 +76,6 @@ from gateway.ledger.queries.rooms import (
     leave_group,
     members,
     memberships,
-    rename,
     rooms,
     rooms_version,
     touch_rooms,
@@ -84,7 +84,6 @@ from gateway.ledger.queries.steps import keep_step, steps
 from gateway.ledger.queries.writer import become_the_writer
 
 __all__ = [
-    "Copy",
     "Outgoing",
     "Pruned",
     "Received",
@@ -103,12 +102,12 @@ __all__ = [
     "due_dialogues",
     "enter_group",
     "entries",
+    "entry_id",
     "facts_and_session",
     "groups_and_members",
     "heads",
     "holds_lease",
     "join",
-    "keep_alias",
     "keep_copy",
     "keep_cursor",
     "keep_facts",
@@ -146,6 +145,7 @@ __all__ = [
     "rooms",
     "rooms_version",
     "sent",
+    "seq_of",
     "set_aside",
     "settle",
     "settle_delivery",

@@ -6,23 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
 
 from gateway.ledger.rows import Rows
 from gateway.ledger.values import text_from_value
+from gateway.vocabulary.degrade import Copy
 from gateway.vocabulary.events import Button
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One part of a message as a conversation knows it; the author's client calls it otherwise."""
-
-    part: int
-    native: str
-    origin_id: str | None
 
 
 def keep_copy(
@@ -38,7 +30,8 @@ def keep_copy(
     buttons: Sequence[Sequence[Button]] | None = None,
 ) -> None:
     """Remember where a message appears, and what can be pressed under it."""
-    rows.run(
+    insert = partial(
+        rows.run,
         "INSERT INTO gateway_copy"
         " (message, conversation, part, native, author, origin_id, buttons, at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -51,6 +44,15 @@ def keep_copy(
         text_from_value(buttons) if buttons else None,
         at,
     )
+    if not insert():
+        # In a chat that moved native ids begin anew: the latest that bears one counts.
+        rows.run(
+            "DELETE FROM gateway_copy WHERE conversation = %s AND native = %s AND message <> %s",
+            conversation,
+            native,
+            message,
+        )
+        insert()
 
 
 def copies(rows: Rows, conversation: str, message: str) -> list[Copy]:

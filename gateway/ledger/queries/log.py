@@ -25,12 +25,15 @@ def open_stream(rows: Rows, stream: str) -> tuple[str, int]:
 
 
 def append(rows: Rows, stream: str, key: str, event: Event, at: float) -> tuple[int, bool]:
-    """Append an event once; its seq, and whether it is new. The event learns its ``id``."""
-    row = rows.one("SELECT seq FROM gateway_entry WHERE key = %s", key)
-    if row is not None:
-        return int(row[0]), False
+    """Append an event once; its seq, and whether it is new.
+
+    The event learns its ``id``, unless it is about another entry and has that one's.
+    """
+    known = seq_of(rows, key)
+    if known is not None:
+        return known, False
     seq = _next(rows, stream)
-    event["id"] = str(seq) if not stream.startswith("room:") else _room_id(stream, seq)
+    event.setdefault("id", entry_id(stream, seq))
     rows.run(
         "INSERT INTO gateway_entry (stream, seq, key, event, at) VALUES (%s, %s, %s, %s, %s)",
         stream,
@@ -42,8 +45,15 @@ def append(rows: Rows, stream: str, key: str, event: Event, at: float) -> tuple[
     return seq, True
 
 
-def _room_id(stream: str, seq: int) -> str:
-    return f"{stream.split(':', 2)[2]}#{seq}"
+def seq_of(rows: Rows, key: str) -> int | None:
+    """The seq of an entry by its key."""
+    row = rows.one("SELECT seq FROM gateway_entry WHERE key = %s", key)
+    return None if row is None else int(row[0])
+
+
+def entry_id(stream: str, seq: int) -> str:
+    """What an entry is called: in a room ``<room>#<seq>``, in a web chat its seq."""
+    return f"{stream.split(':', 2)[2]}#{seq}" if stream.startswith("room:") else str(seq)
 
 
 def _next(rows: Rows, stream: str) -> int:

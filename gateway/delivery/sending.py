@@ -1,0 +1,192 @@
+"""One row of the outbox, brought to an outcome.
+
+Its references are resolved, it is degraded for its chat, its steps are delivered one by one, and
+what the network said of each is committed before the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
+from gateway.ledger import queries
+from gateway.ledger.journal import Journal, Operation
+from gateway.ledger.queries import Outgoing
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.degrade import (
+    LINE,
+    Chat,
+    Copy,
+    Step,
+    said_again,
+    steps_from_event,
+    without_file,
+)
+from gateway.vocabulary.errors import LedgerAway, Refused, Uncertain
+from gateway.vocabulary.events import Event, Facts, kind_of
+
+if TYPE_CHECKING:
+    from gateway.delivery.outbox import Outbox
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.5
+"""Seconds between two tries to commit an outcome while the ledger is away."""
+
+WITHOUT_FILE = ("too_large", "gone", "refused")
+"""Codes of a refusal by which a message with a file goes on without it."""
+
+
+class Sending:
+    """Sends the rows of one account."""
+
+    def __init__(self, outbox: Outbox, journal: Journal) -> None:
+        self._outbox = outbox
+        self._journal = journal
+        self._out = EVENTS_OUT.labels(outbox.account)
+
+    async def send(self, row: Outgoing) -> None:
+        """Bring one row to an outcome."""
+        facts = await self._outbox.facts(row.conversation)
+        event, chat = await self._resolved(row, facts)
+        try:
+            await self._take_steps(row, facts, event, chat)
+        except Refused as refused:
+            await self._refuse(row, refused)
+        except Uncertain as uncertain:
+            self._outbox.failed(row, "unknown", str(uncertain))
+            await self._commit(
+                partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
+            )
+
+    async def _take_steps(self, row: Outgoing, facts: Facts, event: Event, chat: Chat) -> None:
+        """Deliver what is left of a row.
+
+        The outcome is committed before the next row of the line is sent: so, when the process
+        dies, one row of a conversation at most has an unknown fate.
+        """
+        steps = steps_from_event(event, chat)
+        if not steps and kind_of(event) != "message":
+            raise Refused("not_found", f"{event.get('id')!r} is not shown there, or cannot change")
+        first, number = None, row.parts
+        while number < len(steps):
+            step = _named(steps[number], row, number)
+            try:
+                native = await self._outbox.deliver(row, facts, step.event)
+            except Refused as refused:
+                steps[number:] = _instead(refused, event, step, chat)
+                continue
+            first = first or native
+            number += 1
+            if number < len(steps):
+                await self._commit(partial(self._part_sent, row, step, number, native))
+        self._out.inc()
+        self._outbox.sent(row, first)
+        if row.parts < len(steps):
+            await self._commit(partial(self._sent, row, step, number, native))
+        else:
+            await self._commit(partial(queries.sent, outbox=row.id, parts=row.parts, native=None))
+
+    def _part_sent(
+        self, row: Outgoing, step: Step, parts: int, native: str | None, rows: Rows
+    ) -> None:
+        queries.part_sent(rows, row.id, parts, native)
+        _keep(rows, row, step, native)
+
+    def _sent(self, row: Outgoing, step: Step, parts: int, native: str | None, rows: Rows) -> None:
+        queries.sent(rows, row.id, parts, native)
+        _keep(rows, row, step, native)
+
+    async def _refuse(self, row: Outgoing, refused: Refused) -> None:
+        logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
+        EVENTS_DROPPED.labels("refused").inc()
+        self._outbox.failed(row, refused.code, str(refused))
+        detail = f"{refused.code}: {refused}"
+        await self._commit(partial(queries.outcome, outbox=row.id, word="refused", error=detail))
+
+    async def _commit(self, operation: Operation[None]) -> None:
+        """Commit what the network has told us, however long the ledger is away."""
+        while True:
+            try:
+                return await self._journal.write(operation)
+            except LedgerAway as error:
+                logger.warning("account=%s an outcome waits: %s", self._outbox.account, error)
+                await asyncio.sleep(PAUSE)
+
+    async def _resolved(self, row: Outgoing, facts: Facts) -> tuple[Event, Chat]:
+        """The event with what it answers, and the chat with what the event is about, as it is."""
+        event = row.event
+        chat = Chat(
+            row.conversation,
+            facts["extensions"],
+            self._outbox.form(row.conversation),
+            link=self._outbox.link,
+        )
+        if event.get("reply_to") is None and "id" not in event:
+            return event, chat
+        known = await self._journal.read(partial(_known, row=row))
+        if event.get("reply_to"):
+            event = event | {"reply_to": known[0]}
+        return event, Chat(
+            chat.conversation, chat.extensions, chat.form, known[1], known[2], chat.link
+        )
+
+
+def _known(rows: Rows, row: Outgoing) -> tuple[str | None, list[Copy], list[Copy]]:
+    """What a row answers; the parts of what it is about; the line of reactions under that."""
+    answered, about = row.event.get("reply_to"), row.event.get("id")
+    reply = _parts(rows, row.conversation, answered) if answered else []
+    if about is None:
+        return (reply[0].native if reply else None), [], []
+    line = queries.copies(rows, row.conversation, f"{about}{LINE}")
+    return (reply[0].native if reply else None), _parts(rows, row.conversation, about), line
+
+
+def _parts(rows: Rows, conversation: str, reference: str) -> list[Copy]:
+    """What a reference names in a conversation; an id that nobody knows is the network's own."""
+    found = queries.copies(rows, conversation, reference)
+    if not found and "#" not in reference:
+        return [Copy(0, reference, None)]
+    return found
+
+
+def _named(step: Step, row: Outgoing, number: int) -> Step:
+    """A step under a ref of its own, so that the network knows a repetition of it."""
+    ref = row.event["ref"]
+    return Step(step.event | {"ref": f"{ref}.{number}" if number else ref}, step.part)
+
+
+def _instead(refused: Refused, event: Event, step: Step, chat: Chat) -> list[Step]:
+    """What is sent instead of a step that was refused; raises the refusal if there is nothing."""
+    kind = kind_of(step.event)
+    if refused.code in WITHOUT_FILE and step.event.get("attachments") and kind == "message":
+        return without_file(step, chat)
+    if refused.code == "too_old" and kind == "edit":
+        return said_again(event, chat)
+    raise refused
+
+
+def _keep(rows: Rows, row: Outgoing, step: Step, native: str | None) -> None:
+    """Remember where a message appears now, or what can be pressed under it."""
+    event, conversation = step.event, row.conversation
+    kind, buttons = kind_of(event), event.get("buttons")
+    if native is None:
+        return
+    if kind == "message":
+        queries.keep_copy(
+            rows,
+            event.get("message") or row.event["ref"],
+            conversation,
+            step.part,
+            native,
+            event.get("author", {}).get("id", ""),
+            time.time(),
+            origin_id=event["ref"],
+            buttons=buttons,
+        )
+    elif kind == "edit":
+        queries.change_buttons(rows, conversation, native, buttons or [])

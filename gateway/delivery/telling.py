@@ -1,0 +1,103 @@
+"""What a room is told, on its way into the room's log: once, resolved, and only by who may.
+
+Carried out within one commit: what it reads cannot change before it is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateway.delivery.metrics import EVENTS_DROPPED
+from gateway.ledger import queries
+from gateway.ledger.rows import Rows
+from gateway.vocabulary.events import Event, kind_of
+from gateway.vocabulary.ids import message_id, room_key
+
+logger = logging.getLogger(__name__)
+
+QUOTED = 200
+"""Code points that are quoted of a message that is answered."""
+
+AUTHORS_ONLY = ("edit", "delete")
+"""What only the author of a message may do with it."""
+
+
+def append_told(
+    rows: Rows, room: str, key: str, event: Event, native: str | None, origin_id: str | None
+) -> tuple[int, bool] | None:
+    """Append an event to a room's log; its seq, and whether it is new.
+
+    ``native`` is what the message is called where it was said. None if what the event is about
+    is no message of this room, or is somebody else's.
+    """
+    if kind_of(event) == "message":
+        return _append_message(rows, room, key, event, native, origin_id)
+    target = _message_meant(rows, room, event.get("origin"), event["id"])
+    said = _said(rows, room, target)
+    if target is None or said is None or not _may(event, said):
+        return None
+    event["id"] = target
+    if kind_of(event) == "reaction":
+        author, origin = event["author"], event.get("origin")
+        event["reactions"] = queries.react(rows, target, author, event["emoji"], origin)
+    return queries.append(rows, room_key(room), key, event, event["at"])
+
+
+def _append_message(
+    rows: Rows, room: str, key: str, event: Event, native: str | None, origin_id: str | None
+) -> tuple[int, bool]:
+    origin = event.get("origin")
+    if event.get("reply_to"):
+        event["reply_to"] = _message_meant(rows, room, origin, event["reply_to"])
+        answered = _said(rows, room, event["reply_to"])
+        if answered is not None:
+            event["quoted"] = _quoted(answered)
+    seq, new = queries.append(rows, room_key(room), key, event, event["at"])
+    if new and native is not None and origin is not None:
+        author, message = event["author"]["id"], message_id(room, seq)
+        queries.keep_copy(
+            rows, message, origin, 0, native, author, event["at"], origin_id=origin_id
+        )
+    return seq, new
+
+
+def _message_meant(rows: Rows, room: str, origin: str | None, reference: str) -> str | None:
+    """The room's id of the message that somebody means where they are."""
+    if reference.startswith(f"{room}#"):
+        return reference
+    if origin is not None and origin != room_key(room):
+        found = queries.message_from_native(rows, origin, reference)
+        return found if found is not None and found.startswith(f"{room}#") else None
+    seq = queries.seq_of(rows, f"{room}|{reference}")
+    return None if seq is None else message_id(room, seq)
+
+
+def _said(rows: Rows, room: str, message: str | None) -> Event | None:
+    """The entry of a message; None if the log does not hold it any more."""
+    seq = (message or "").rpartition("#")[2]
+    if not seq.isdecimal():
+        return None
+    found = queries.entries(rows, room_key(room), int(seq) - 1, 1)
+    return found[0][1] if found and found[0][0] == int(seq) else None
+
+
+def _may(event: Event, said: Event) -> bool:
+    """Whether who did it may: nobody changes what another one said."""
+    if kind_of(event) not in AUTHORS_ONLY or event.get("moderated"):
+        return True
+    if event["author"]["id"] == said["author"]["id"]:
+        return True
+    EVENTS_DROPPED.labels("foreign").inc()
+    logger.warning(
+        "message=%s %s of another's message refused: author=%s",
+        event["id"],
+        kind_of(event),
+        event["author"]["id"],
+    )
+    return False
+
+
+def _quoted(said: Event) -> dict[str, Any]:
+    text = " ".join(said.get("text", "").split())
+    return {"author": said["author"]["name"], "text": text[:QUOTED]}
