@@ -76,7 +76,7 @@ async def steady(rate: int, busy: float, seconds: float) -> tuple[str, ...]:
         began = time.perf_counter()
         await journal.write(
             partial(
-                queries.record,
+                queries.record_later,
                 identity="1",
                 delivery=None,
                 conversation=f"telegram:default:{number % 200}",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
+
+GATHERED = 200
+"""Statements that are sent together at most."""
 
 
 @lru_cache(maxsize=512)
@@ -14,16 +18,46 @@ def _question_marks(sql: str) -> str:
     return sql.replace("%s", "?")
 
 
-class Rows:
-    """A database cursor that takes ``%s`` placeholders whatever its database."""
+class Later(Generic[T]):
+    """What a statement will have answered once it was sent; asking for it sends it."""
 
-    def __init__(self, connection: Any) -> None:
+    __slots__ = ("_read", "_rows", "row")
+
+    def __init__(self, rows: Rows, read: Callable[[Row | None], T]) -> None:
+        self.row: Row | None = None
+        self._rows = rows
+        self._read = read
+
+    def value(self) -> T:
+        """The answer."""
+        self._rows.flush()
+        return self._read(self.row)
+
+
+class Rows:
+    """A database cursor that takes ``%s`` placeholders whatever its database.
+
+    With ``gathers`` and on PostgreSQL, statements whose answer nobody waits for are kept, and
+    sent with the next one that somebody does wait for: each way there and back costs as much as
+    several statements, and the interpreter's lock.
+    """
+
+    def __init__(self, connection: Any, *, gathers: bool = False) -> None:
         connection.ensure_connection()
         self.vendor: str = connection.vendor
         self._wrap = connection.wrap_database_errors
         self._cursor = connection.connection.cursor()
+        self._gathers = gathers and self.vendor == "postgresql"
+        self._gathered: list[tuple[str, Later[Any] | None]] = []
 
-    def run(self, sql: str, *parameters: Any) -> int:
+    def run(self, sql: str, *parameters: Any) -> None:
+        """Carry out a statement."""
+        if self._gathers:
+            self._gather(sql, parameters, None)
+        else:
+            self._execute(sql, parameters)
+
+    def count(self, sql: str, *parameters: Any) -> int:
         """Carry out a statement and return how many rows it touched."""
         self._execute(sql, parameters)
         return int(self._cursor.rowcount)
@@ -39,7 +73,39 @@ class Rows:
         self._execute(sql, parameters)
         return list(self._cursor.fetchall())
 
+    def later(self, read: Callable[[Row | None], T], sql: str, *parameters: Any) -> Later[T]:
+        """The first row of the answer, as ``read`` sees it, when somebody asks for it."""
+        found = Later(self, read)
+        if self._gathers:
+            self._gather(sql, parameters, found)
+        else:
+            found.row = self.one(sql, *parameters)
+        return found
+
+    def forget(self) -> None:
+        """Drop what was gathered and not sent."""
+        self._gathered.clear()
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        if not self._gathered:
+            return
+        gathered, self._gathered = self._gathered, []
+        with self._wrap:
+            self._cursor.execute("; ".join(sql for sql, _ in gathered))
+            for _, later in gathered:
+                if later is not None:
+                    later.row = self._cursor.fetchone()
+                self._cursor.nextset()
+
+    def _gather(self, sql: str, parameters: Sequence[Any], later: Later[Any] | None) -> None:
+        with self._wrap:
+            self._gathered.append((self._cursor.mogrify(sql, parameters), later))
+        if len(self._gathered) == GATHERED:
+            self.flush()
+
     def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
+        self.flush()
         if self.vendor == "sqlite":
             sql = _question_marks(sql)
         with self._wrap:  # Django's exceptions, whatever the database

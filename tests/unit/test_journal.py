@@ -47,7 +47,7 @@ async def journal(database: str) -> AsyncIterator[Journal]:
 
 
 def write(word: str) -> Any:
-    return lambda rows: rows.run("INSERT INTO word VALUES (%s)", word)
+    return lambda rows: rows.count("INSERT INTO word VALUES (%s)", word)
 
 
 async def words(journal: Journal) -> list[str]:

@@ -243,6 +243,7 @@ async def test_what_is_asked_often_reads_no_whole_table(
     def plans(rows: Rows) -> list[str]:
         if rows.vendor == "postgresql":  # so small a table is read whole all the same
             rows.run("SET LOCAL enable_seqscan = off")
+            rows.flush()
         return explained(rows, tables, QUESTIONS[name])
 
     found = await journal.write(plans)

@@ -181,9 +181,9 @@ def let_go(rows: Rows, name: str) -> bool:
     """
     prefix, number = _parts(name)
     if not prefix:
-        return bool(rows.run("DELETE FROM gateway_dead WHERE id = %s", number))
+        return bool(rows.count("DELETE FROM gateway_dead WHERE id = %s", number))
     return bool(
-        rows.run(
+        rows.count(
             f"UPDATE gateway_outbox SET state = %s, error = NULL WHERE id = %s AND {SET_ASIDE}",
             REFUSED,
             number,

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.ledger.models import DEAD, HANDLED, NEW, WAITING
-from gateway.ledger.rows import Row, Rows
+from gateway.ledger.rows import Later, Row, Rows
 from gateway.ledger.values import text_from_anything, text_from_value
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.text import clean
@@ -38,7 +38,15 @@ def record(
     rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
 ) -> int | None:
     """Commit an arrival to the inbox; None if the network had delivered it before."""
-    row = rows.one(
+    return record_later(rows, identity, delivery, conversation, event, at).value()
+
+
+def record_later(
+    rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
+) -> Later[int | None]:
+    """The same, where the answer can wait for others."""
+    return rows.later(
+        _number,
         "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (identity, delivery) DO NOTHING RETURNING id",
         identity,
@@ -47,6 +55,9 @@ def record(
         text_from_value(event),
         at,
     )
+
+
+def _number(row: Row | None) -> int | None:
     return None if row is None else int(row[0])
 
 

@@ -41,7 +41,7 @@ def take_lease(
     """Take or renew a lease whose holder is ``former`` (None: nobody); False if it changed."""
     if former is None:
         return bool(
-            rows.run(
+            rows.count(
                 "INSERT INTO gateway_lease (name, holder, host, pid, until)"
                 " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (name) DO NOTHING",
                 name,
@@ -53,7 +53,7 @@ def take_lease(
         )
     raised = 0 if former == holder else 1
     return bool(
-        rows.run(
+        rows.count(
             "UPDATE gateway_lease SET holder = %s, host = %s, pid = %s, until = %s,"
             " token = token + %s WHERE name = %s AND holder = %s",
             holder,

@@ -15,4 +15,4 @@ def become_the_writer(rows: Rows) -> None:
     order would deadlock, and a reader could see an entry before the one in front of it.
     """
     if rows.vendor == "postgresql":
-        rows.one("SELECT pg_advisory_xact_lock(%s)", WRITER)
+        rows.run("SELECT pg_advisory_xact_lock(%s)", WRITER)
