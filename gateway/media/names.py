@@ -23,7 +23,7 @@ def clean_file_name(name: str, otherwise: str = "file") -> str:
     What Windows cannot save is changed too; a long name keeps its ending.
     """
     last = _PATH.split(name)[-1]
-    flat = _UNFIT.sub("_", clean_name(last, limit=4 * LONGEST)).strip(". ")
+    flat = _UNFIT.sub("_", clean_name(last, limit=len(last) + 1)).strip(". ")
     if not flat or _DEVICE.fullmatch(flat):
         return otherwise
     return _short(flat)
