@@ -8,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.delivery.server import Arrival
-from gateway.vocabulary.errors import UnknownEvent
 from protocols.telegram.translate import (
     Identity,
     Unreadable,
     arrivals_from_update,
     author_from_user,
-    calls_from_event,
     facts_from_key,
     migration_from_update,
     place_from_key,
@@ -26,6 +24,10 @@ US = Identity("default", 123, "Our Bot", "OurBot")
 ALICE = {"id": 9, "is_bot": False, "first_name": "Alice", "last_name": "Liddell"}
 GROUP = {"id": -100, "type": "supergroup", "title": "Friends"}
 PRIVATE = {"id": 9, "type": "private", "first_name": "Alice", "username": "alice"}
+PHOTO = [
+    {"file_id": "small", "file_size": 10, "width": 9, "height": 6},
+    {"file_id": "large", "file_size": 1000, "width": 90, "height": 60},
+]
 CHANNEL = {"id": -200, "type": "channel", "title": "News", "username": "news"}
 
 
@@ -147,17 +149,12 @@ def test_time_of_an_edit_is_that_of_the_edit():
 
 
 def test_caption_is_the_text_of_a_photo():
-    event = event_of(photo=[{}], caption="look")
-    assert (event["text"], event["attachments"]) == ("look", [{"kind": "photo"}])
+    event = event_of(photo=PHOTO, caption="look")
+    assert (event["text"], event["attachments"][0]["kind"]) == ("look", "photo")
 
 
 def test_photo_without_a_caption_has_an_empty_text():
-    assert event_of(photo=[{}])["text"] == ""
-
-
-@pytest.mark.parametrize(("kind", "beside"), [("animation", "document"), ("venue", "location")])
-def test_attachment_that_comes_twice_is_named_once(kind, beside):
-    assert event_of(**{kind: {}, beside: {}})["attachments"] == [{"kind": kind}]
+    assert event_of(photo=PHOTO)["text"] == ""
 
 
 def test_answered_message_is_named():
@@ -177,6 +174,257 @@ def test_control_characters_and_lone_surrogates_are_replaced():
 
 def test_payload_with_a_nul_is_kept_without_it():
     assert event_of(text="a\x00b")["raw"]["message"]["text"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("field", "entities"), [("text", "entities"), ("caption", "caption_entities")]
+)
+def test_entities_become_spans(field, entities):
+    bold = [{"type": "bold", "offset": 3, "length": 2}]
+    spans = event_of(**{field: "\U0001f600 hi", entities: bold})["spans"]
+    assert spans == [{"style": "bold", "start": 2, "end": 4}]
+
+
+def test_message_without_entities_has_no_spans():
+    assert "spans" not in event_of(text="hi")
+
+
+def test_spans_move_with_our_name_that_is_stripped():
+    bold = [{"type": "bold", "offset": 14, "length": 3}]
+    event = event_of(text="/order@OurBot two", entities=bold)
+    assert (event["text"], event["spans"]) == (
+        "/order two",
+        [{"style": "bold", "start": 7, "end": 10}],
+    )
+
+
+def test_message_of_an_album_names_it():
+    assert event_of(photo=PHOTO, media_group_id="77")["album"] == "77"
+
+
+# What is answered
+
+
+def test_answered_message_is_quoted():
+    answered = message(text="How are you?")
+    assert event_of(text="well", reply_to_message=answered)["quoted"] == {
+        "author": "Alice Liddell",
+        "text": "How are you?",
+    }
+
+
+def test_part_that_was_chosen_is_quoted():
+    answered = message(text="How are you? And Bob?")
+    quote = {"text": "And Bob?", "position": 13}
+    event = event_of(text="well", reply_to_message=answered, quote=quote)
+    assert event["quoted"]["text"] == "And Bob?"
+
+
+def test_answered_photo_is_named():
+    event = event_of(text="nice", reply_to_message=message(photo=PHOTO))
+    assert event["quoted"]["text"] == "[photo]"
+
+
+def test_message_of_another_chat_that_is_answered_is_only_quoted():
+    outer = {"origin": {"type": "hidden_user", "sender_user_name": "Zed", "date": 1}}
+    event = event_of(text="so?", external_reply=outer, quote={"text": "hello"})
+    assert (event["reply_to"], event["quoted"]) == (None, {"author": "Zed", "text": "hello"})
+
+
+def test_quote_is_the_beginning_only():
+    event = event_of(text="well", reply_to_message=message(text="x" * 4000))
+    assert len(event["quoted"]["text"]) == 400
+
+
+# Forwards
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"type": "user", "sender_user": {"id": 5, "first_name": "Zed"}},
+        {"type": "hidden_user", "sender_user_name": "Zed"},
+        {"type": "chat", "sender_chat": {"id": -5, "type": "supergroup", "title": "Zed"}},
+        {"type": "channel", "chat": {"id": -5, "type": "channel", "title": "Zed"}},
+    ],
+)
+def test_forward_says_whose_words_it_has(origin):
+    assert event_of(text="hello", forward_origin=origin)["text"] == "Forwarded from Zed:\nhello"
+
+
+def test_spans_of_a_forward_move_along():
+    origin = {"type": "hidden_user", "sender_user_name": "Zed"}
+    bold = [{"type": "bold", "offset": 0, "length": 5}]
+    [span] = event_of(text="hello", entities=bold, forward_origin=origin)["spans"]
+    assert (span["start"], span["end"]) == (20, 25)
+
+
+def test_forward_of_a_photo_says_whose_it_is():
+    origin = {"type": "hidden_user", "sender_user_name": "Zed"}
+    assert event_of(photo=PHOTO, forward_origin=origin)["text"] == "Forwarded from Zed"
+
+
+def test_own_words_that_are_forwarded_are_own_words():
+    origin = {"type": "user", "sender_user": ALICE}
+    assert event_of(text="hello", forward_origin=origin)["text"] == "hello"
+
+
+# Attachments
+
+
+def test_photo_is_the_largest_of_its_sizes():
+    assert event_of(photo=PHOTO)["attachments"] == [
+        {
+            "kind": "photo",
+            "name": "photo.jpg",
+            "source": "telegram:default/large",
+            "type": "image/jpeg",
+            "size": 1000,
+            "width": 90,
+            "height": 60,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "file", "told"),
+    [
+        (
+            "document",
+            {"file_name": "a.txt", "mime_type": "text/plain", "file_size": 5},
+            {"kind": "document", "name": "a.txt", "type": "text/plain", "size": 5},
+        ),
+        (
+            "voice",
+            {"duration": 3},
+            {"kind": "voice", "name": "voice.ogg", "type": "audio/ogg", "duration": 3.0},
+        ),
+        (
+            "audio",
+            {"performer": "A", "title": "B"},
+            {"kind": "audio", "name": "audio.mp3", "type": "audio/mpeg", "text": "A - B"},
+        ),
+        (
+            "video",
+            {"width": 4, "height": 3},
+            {"kind": "video", "name": "video.mp4", "type": "video/mp4", "width": 4, "height": 3},
+        ),
+        ("video_note", {}, {"kind": "video", "name": "video.mp4", "type": "video/mp4"}),
+        (
+            "sticker",
+            {"emoji": "😀"},
+            {"kind": "sticker", "name": "sticker.webp", "type": "image/webp", "text": "😀"},
+        ),
+        (
+            "sticker",
+            {"is_video": True},
+            {"kind": "sticker", "name": "sticker.webm", "type": "video/webm"},
+        ),
+        (
+            "sticker",
+            {"is_animated": True},
+            {"kind": "sticker", "name": "sticker.tgs", "type": "application/x-tgsticker"},
+        ),
+    ],
+)
+def test_file_is_described(field, file, told):
+    [attachment] = event_of(**{field: {"file_id": "f", **file}})["attachments"]
+    assert attachment == {"source": "telegram:default/f", **told}
+
+
+def test_animation_is_no_document_besides():
+    file = {"file_id": "f"}
+    [attachment] = event_of(animation=file, document=file)["attachments"]
+    assert attachment["kind"] == "animation"
+
+
+@pytest.mark.parametrize(
+    ("fields", "attachment"),
+    [
+        (
+            {"location": {"latitude": 1.5, "longitude": -2.5}},
+            {"kind": "location", "latitude": 1.5, "longitude": -2.5},
+        ),
+        (
+            {
+                "venue": {"title": "The Bar", "address": "Main St"},
+                "location": {"latitude": 1.5, "longitude": 2.5},
+            },
+            {"kind": "location", "latitude": 1.5, "longitude": 2.5, "text": "The Bar, Main St"},
+        ),
+        (
+            {"contact": {"phone_number": "+12", "first_name": "Bob"}},
+            {"kind": "contact", "text": "Bob, +12"},
+        ),
+        (
+            {"poll": {"question": "Which?", "options": [{"text": "a"}, {"text": "b"}]}},
+            {"kind": "poll", "text": "Which? (a / b)"},
+        ),
+        ({"dice": {"emoji": "🎲", "value": 4}}, {"kind": "dice", "text": "🎲 4"}),
+        ({"story": {"id": 1}}, {"kind": "story"}),
+        ({"poll": {"of": "next year"}}, {"kind": "poll"}),
+    ],
+)
+def test_what_is_no_file_is_said_in_words(fields, attachment):
+    assert event_of(**fields)["attachments"] == [attachment]
+
+
+# Reactions and presses
+
+
+def reaction(*new, **fields):
+    return {"chat": GROUP, "message_id": 5, "date": 1000, "user": ALICE} | {
+        "old_reaction": [],
+        "new_reaction": list(new),
+        **fields,
+    }
+
+
+THUMB = {"type": "emoji", "emoji": "👍"}
+
+
+def test_reaction_says_all_that_is_shown_now():
+    [arrival] = read("message_reaction", reaction(THUMB, {"type": "emoji", "emoji": "🔥"}))
+    assert arrival.event == {
+        "type": "telegram.reaction",
+        "id": "5",
+        "author": author_from_user(ALICE, US),
+        "emoji": ["👍", "🔥"],
+        "at": 1000.0,
+    }
+
+
+def test_reaction_that_is_taken_away_shows_nothing():
+    assert read("message_reaction", reaction())[0].event["emoji"] == []
+
+
+def test_custom_emoji_of_a_reaction_is_left_out():
+    custom = {"type": "custom_emoji", "custom_emoji_id": "5"}
+    assert read("message_reaction", reaction(custom, THUMB))[0].event["emoji"] == ["👍"]
+
+
+def test_anonymous_reaction_is_that_of_its_chat():
+    anonymous = reaction(THUMB, actor_chat=GROUP)
+    del anonymous["user"]
+    assert read("message_reaction", anonymous)[0].event["author"]["name"] == "Friends"
+
+
+def test_press_names_its_button_and_its_token():
+    query = {"id": "77", "from": ALICE, "message": message(), "data": "2"}
+    [arrival] = read("callback_query", query)
+    event = arrival.event
+    assert (event["type"], event["id"], event["button"], event["token"]) == (
+        "telegram.action",
+        "7",
+        "2",
+        "telegram:default:-100|77",
+    )
+
+
+def test_press_in_a_topic_belongs_to_it():
+    topic = message(message_thread_id=3, is_topic_message=True)
+    [arrival] = read("callback_query", {"id": "7", "from": ALICE, "message": topic, "data": "0"})
+    assert arrival.conversation == "telegram:default:-100:3"
 
 
 # Authors
@@ -371,12 +619,35 @@ FIELDS = (
     "new_chat_members",
     "left_chat_member",
     "migrate_to_chat_id",
+    "entities",
+    "quote",
+    "forward_origin",
+    "external_reply",
+    "location",
+    "poll",
+    "sticker",
+    "media_group_id",
+    "new_reaction",
+    "user",
+    "message",
+    "data",
 )
 PAYLOADS = st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON
 UPDATES = st.builds(
     lambda number, kind, payload: {"update_id": number, kind: payload},
     st.integers(0, 2**40) | JSON,
-    st.sampled_from(["message", "edited_message", "channel_post", "my_chat_member", "poll"]),
+    st.sampled_from(
+        [
+            "message",
+            "edited_message",
+            "channel_post",
+            "my_chat_member",
+            "chat_member",
+            "message_reaction",
+            "callback_query",
+            "poll",
+        ]
+    ),
     st.builds(
         lambda base, other: {**base, **other} if isinstance(other, dict) else other,
         st.just(message()),
@@ -415,42 +686,3 @@ def test_what_is_nested_too_deeply_is_stored_as_far_as_it_goes():
     for _ in range(900):
         deep = [deep]
     assert orjson.dumps(stored(deep))
-
-
-# Sends
-
-
-def test_message_becomes_send_message():
-    calls = calls_from_event("telegram:default:-100", {"type": "chat.message", "text": "<b>hi"})
-    assert calls == [("sendMessage", {"chat_id": -100, "text": "<b>hi"})]
-
-
-def test_message_to_a_topic_names_it():
-    [(_, parameters)] = calls_from_event(
-        "telegram:default:-100:3", {"type": "telegram.message", "text": "hi"}
-    )
-    assert parameters["message_thread_id"] == 3
-
-
-def test_answer_is_sent_even_if_what_it_answers_is_gone():
-    event = {"type": "chat.message", "text": "hi", "reply_to": "5"}
-    [(_, parameters)] = calls_from_event("telegram:default:-100", event)
-    assert parameters["reply_parameters"] == {"message_id": 5, "allow_sending_without_reply": True}
-
-
-def test_foreign_id_is_not_answered():
-    event = {"type": "chat.message", "text": "hi", "reply_to": "lobby#5"}
-    [(_, parameters)] = calls_from_event("telegram:default:-100", event)
-    assert "reply_parameters" not in parameters
-
-
-def test_typing_becomes_a_chat_action():
-    calls = calls_from_event("telegram:default:-100:3", {"type": "chat.typing"})
-    assert calls == [
-        ("sendChatAction", {"chat_id": -100, "message_thread_id": 3, "action": "typing"})
-    ]
-
-
-def test_event_that_telegram_does_not_know_is_named():
-    with pytest.raises(UnknownEvent, match="dance"):
-        calls_from_event("telegram:default:-100", {"type": "chat.dance"})
