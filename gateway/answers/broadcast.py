@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from gateway.ledger.rows import Rows
 from gateway.vocabulary.errors import GatewayError
 from gateway.vocabulary.events import Author
 from gateway.vocabulary.ids import account_of, room_key
+from gateway.vocabulary.refs import key_of_send, made_ref
 
 AUTHOR: Author = {**SYSTEM, "id": BROADCASTER}
 
@@ -46,12 +46,14 @@ class Broadcast:
         room, seq = _place(message)
         members = self._switchboard.rooms.members(self._switchboard.rooms.get(room).name)
         stream = room_key(room)
+        first = self._switchboard.names.first
+        keys = {key: member for member in members for key in _keys(first(member), message)}
 
         def found(rows: Rows) -> tuple[set[str], set[str]]:
             at = waiting.said_at(rows, stream, seq)
             if at is None:
                 raise GatewayError(f"there is no message {message}")
-            return _fates(rows, members, stream, seq, at)
+            return _fates(rows, keys, stream, seq, at)
 
         late, failed = await self._switchboard.journal.read(found)
         return {
@@ -71,13 +73,13 @@ def _place(message: str) -> tuple[str, int]:
 
 
 def _fates(
-    rows: Rows, members: list[str], stream: str, seq: int, at: float
+    rows: Rows, keys: dict[str, str], stream: str, seq: int, at: float
 ) -> tuple[set[str], set[str]]:
-    """Members that will have a message later, and members that will not."""
+    """Members that will have a message later, and members that will not, by their sends' keys."""
+    members = set(keys.values())
     message = f"{stream.split(':', 2)[2]}#{seq}"
     late = waiting.behind(rows, members, stream, seq)
-    failed = dead.failures(rows, message, at, FAILURES) & set(members)
-    keys = {key: member for member in members for key in _keys(member, message)}
+    failed = dead.failures(rows, message, at, FAILURES) & members
     for key, state in waiting.fates(rows, keys).items():
         if state == QUEUED:
             late.add(keys[key])
@@ -88,6 +90,5 @@ def _fates(
 
 def _keys(member: str, message: str) -> list[str]:
     """The keys of what a member says when it is shown a message; said again they are the same."""
-    places = [f"{member}|{message}|{ordinal}" for ordinal in ORDINALS]
-    made = [hashlib.blake2b(place.encode(), digest_size=12).hexdigest() for place in places]
-    return [f"{member}|{message}|{ref}" for ref in made]
+    made = [made_ref(member, message, ordinal) for ordinal in ORDINALS]
+    return [key_of_send(member, message, ref) for ref in made]

@@ -17,6 +17,7 @@ from gateway.delivery.hand import conversation_in_hand
 from gateway.delivery.instance import Instance
 from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
 from gateway.vocabulary.errors import LedgerAway
+from gateway.vocabulary.events import Facts
 from gateway.vocabulary.ids import protocol_of, room_name
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Conversation:
         self._reading = False
         self._deadline: asyncio.Timeout | None = None
         self._opening = "wake"
+        self._former: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Wake up."""
@@ -102,6 +104,31 @@ class Conversation:
         # What waits here was said in another room.
         self.queue = deque(item for item in self.queue if item.source != LOG or item.waiting)
 
+    def move(self, key: str) -> None:
+        """Have another name from here on; the application learns it in its next instance."""
+        former, self.key = self.key, key
+        for item in self.queue:
+            if item.event.get("origin") == former:
+                item.event["origin"] = key
+        if self.instance is not None and self.instance.closing is None:
+            self.instance.close("idle")
+
+    def learn(self, facts: Facts) -> None:
+        """What is known of the chat has changed."""
+        if self._known is not None:
+            self._known.facts = facts
+
+    def give_up(self) -> None:
+        """Leave all that is not in hand to the tables."""
+        self.queue.clear()
+        self.waiting.clear()
+        self.behind = False
+
+    def follow(self, former: Conversation) -> None:
+        """Read the tables again, once another that bore this name is done."""
+        self._former = former.task
+        self.nudge()
+
     def ring(self) -> None:
         """Let the application look."""
         self.active_at = time.monotonic()
@@ -128,6 +155,8 @@ class Conversation:
             self._reading = False
 
     async def _read_tables(self, room: int) -> None:
+        if self._former is not None:
+            await asyncio.wait({self._former})
         arrivals = await self._ask(self.record.unhandled(self.key, tuple(self._held), room))
         for item in arrivals:
             if item.number not in self._held:

@@ -97,6 +97,19 @@ class Conversations:
         """A conversation, if it is awake."""
         return self._awake.get(key)
 
+    def move(self, old: str, new: str) -> bool:
+        """A conversation has another name now; whether it is awake, and bears it from here on."""
+        former = self._awake.pop(old, None)
+        if former is None:
+            return False
+        former.move(new)
+        if new in self._awake:  # two were awake: one goes on when the other is done
+            former.give_up()
+            self._awake[new].follow(former)
+            return False
+        self._awake[new] = former
+        return True
+
     def _open(self, key: str) -> Conversation:
         conversation = self._awake.get(key)
         if conversation is None:

@@ -86,6 +86,8 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         self.keep: Callable[[str, str, bool], None] | None = None
         """Keeps the membership of a conversation in a group."""
         self.at_home: Callable[[str], bool] = lambda _: True
+        self.name_now: Callable[[str], str] = lambda key: key
+        """The present name of a conversation, whichever it is named by."""
         self.ringing: Callable[[dict[str, Any]], None] | None = None
         """Hears the rings of other processes."""
         self._mailboxes: dict[str, Mailbox] = {}
@@ -111,7 +113,8 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         return channel
 
     def _conversation(self, channel: str) -> str | None:
-        return self._long_keys.get(channel) or conversation_from_channel(channel)
+        key = self._long_keys.get(channel) or conversation_from_channel(channel)
+        return None if key is None else self.name_now(key)
 
     async def send(self, channel: str, message: Message) -> None:
         """Send to one channel; raises ``ChannelFull``, ``ValueError`` for a forged wire event."""
@@ -193,7 +196,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         key = self._conversation(channel)
         if key is not None and self.keep is not None:
             self.keep(group, key, True)
-        self.enter(group, channel)
+        self.enter(group, channel if key is None else self._channel(key))
 
     def enter(self, group: str, channel: str) -> None:
         """Add a channel in memory, and hear the group's messages from other processes."""
@@ -208,6 +211,14 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         """Add a conversation whose membership the ledger kept."""
         self.enter(group, self._channel(key))
 
+    def move(self, old: str, new: str) -> None:
+        """A conversation has another name now: it stays in its groups."""
+        former, channel = self._channel(old), self._channel(new)
+        for members in self._groups.values():
+            if former in members:
+                del members[former]
+                members[channel] = None
+
     async def group_discard(self, group: str, channel: str) -> None:
         """Take a channel out of a group; ignored from a conversation that is falling asleep."""
         self.require_valid_channel_name(channel)
@@ -219,7 +230,7 @@ class HubLayer(BaseChannelLayer):  # type: ignore[misc]
         members = self._groups.get(group)
         if members is None:
             return
-        members.pop(channel, None)
+        members.pop(channel if key is None else self._channel(key), None)
         if not members:
             del self._groups[group]
             if self.far is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gateway.delivery.hearing import made_whole
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_IN
 from gateway.delivery.record import INBOX, Item
 from gateway.delivery.rooms import Rooms
@@ -17,13 +18,16 @@ from gateway.delivery.status import Status
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.errors import GatewayError, LedgerAway
-from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of
 
 if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
+
+SHOWN = ("message", "edit", "delete", "reaction")
+"""Kinds that are entries of the log that a network may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class AccountPort:
     async def accept(self, arrivals: Sequence[Arrival]) -> None:
         """See ``Port.accept``: one commit; a bad arrival is set aside, the others are not."""
         at = time.time()
+        arrivals = [self._present(arrival) for arrival in arrivals]
         try:
             recorded = await self._journal.write(partial(self._record, arrivals=arrivals, at=at))
         except LedgerAway:
@@ -63,6 +68,15 @@ class AccountPort:
             await self._accept_one_by_one(arrivals, at, error)
         else:
             self._arrived(arrivals, recorded)
+
+    def _present(self, arrival: Arrival) -> Arrival:
+        """The arrival under its conversation's present name: a chat that moved may be told late."""
+        now = self._switchboard.names.now(arrival.conversation)
+        if now == arrival.conversation:
+            return arrival
+        return replace(
+            arrival, conversation=now, facts=self._switchboard.knows(now) or arrival.facts
+        )
 
     async def _accept_one_by_one(
         self, arrivals: Sequence[Arrival], at: float, error: Exception
@@ -85,14 +99,15 @@ class AccountPort:
             raise LedgerAway(f"{self.account} is at home in another process now")
 
     def _record_one(self, rows: Rows, arrival: Arrival, at: float) -> Recorded | None:
-        event, conversation = arrival.event, arrival.conversation
+        conversation = arrival.conversation
+        event = made_whole(rows, conversation, arrival.facts, arrival.event)
         number = queries.record(rows, self.identity, arrival.delivery, conversation, event, at)
         if number is None:
             return None
         if self._switchboard.knows(conversation) != arrival.facts:
             queries.keep_facts(rows, conversation, self.account, arrival.facts)
         seq = None
-        if self._keeps_log:
+        if self._keeps_log and kind_of(event) in SHOWN:
             event = dict(event)
             seq, _ = queries.append(rows, conversation, f"{conversation}|i{number}", event, at)
             queries.rewrite(rows, number, event)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.vocabulary.events import Event, Facts
+from gateway.vocabulary.refs import OPENING as OPENING
 
 INBOX = "inbox"
 LOG = "log"
 GROUP = "group"
-
-OPENING = "connect"
-"""The cause of what is said and kept while an instance begins."""
 
 
 @dataclass(slots=True, eq=False)

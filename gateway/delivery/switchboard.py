@@ -101,7 +101,6 @@ class Switchboard:
             scopes=scopes,
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
-        self.names = self.rooms.names
         self.presence = Presence(hub.process, hub.ring)
         self.serving = False
         """Whether the process has started and does not stop yet."""
@@ -113,6 +112,7 @@ class Switchboard:
 
     def _wire(self, media: Media, *, room_bots: bool) -> None:
         """Connect the parts to each other."""
+        self.names = self.rooms.names
         self.media = media
         self.hub.conversations = self.conversations
         self.hub.rooms = self.rooms.tell_group

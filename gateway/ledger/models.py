@@ -48,6 +48,7 @@ class Alias(models.Model):
     name = models.TextField(primary_key=True)
     conversation = models.TextField(db_index=True)
     """Its name now."""
+    at = models.FloatField()
 
     class Meta:
         """Where it is kept."""

@@ -13,6 +13,7 @@ from channels.layers import channel_layers
 
 from gateway.delivery.conversations import Conversations
 from gateway.delivery.hub import HubLayer
+from gateway.delivery.names import Names
 from gateway.delivery.record import Item
 from gateway.testing.record import MemoryRecord, Said
 from gateway.testing.rooms import MemoryRooms
@@ -33,6 +34,7 @@ class MemoryGateway:
     def __init__(self) -> None:
         self.record = MemoryRecord(self)
         self.rooms = MemoryRooms(self)
+        self.names = Names()
         self.hub = HubLayer()
         self.conversations = Conversations(
             self._serve,

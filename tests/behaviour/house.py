@@ -199,8 +199,12 @@ class House:
     async def sleeps(self, *conversations: str) -> None:
         """Wait until all is done, put everybody to sleep, and wait until they do."""
         await self.settled(*conversations)
+        await self.until(self._swept)
+
+    def _swept(self) -> bool:
+        """Whether everybody sleeps; one that just heard of its send may need a second look."""
         self.board.conversations.sweep(idle_seconds=0)
-        await self.until(lambda: not len(self.board.conversations))
+        return not len(self.board.conversations)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
         """Wait until something is true."""

@@ -363,7 +363,7 @@ async def test_what_a_moved_conversation_said_is_known_by_its_former_name(
     def fill(rows: Rows) -> None:
         number = received(rows, OLD)
         sent(rows, OLD, f"{OLD}|i{number}|r")
-        queries.rename(rows, OLD, NEW)
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
 
     await journal.write(fill)
     assert await pruned(journal, "outbox") == 0

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('name', models.TextField(primary_key=True, serialize=False)),
                 ('conversation', models.TextField(db_index=True)),
+                ('at', models.FloatField()),
             ],
             options={
                 'db_table': 'gateway_alias',

@@ -14,6 +14,7 @@ import orjson
 
 from gateway.ledger.models import DEAD, NEW, QUEUED, REFUSED, UNKNOWN
 from gateway.ledger.queries.inbox import record
+from gateway.ledger.queries.names import name_now
 from gateway.ledger.queries.outbox import Outgoing
 from gateway.ledger.rows import Row, Rows
 from gateway.vocabulary.events import Event
@@ -111,7 +112,9 @@ def _key_of(event: Any) -> str:
 def queue_again(rows: Rows, name: str) -> Outgoing | None:
     """Queue a send again: its row; None if it is set aside no more."""
     row = rows.one(
-        "UPDATE gateway_outbox SET state = %s, error = NULL"
+        "UPDATE gateway_outbox SET state = %s, error = NULL,"
+        " conversation = COALESCE((SELECT a.conversation FROM gateway_alias a"
+        " WHERE a.name = gateway_outbox.conversation), conversation)"  # its chat may have moved
         f" WHERE id = %s AND {SET_ASIDE} RETURNING id, conversation, sender, event, parts",
         QUEUED,
         _parts(name)[1],
@@ -136,13 +139,13 @@ def receive_again(rows: Rows, found: Letter, at: float) -> str:
     A row of the inbox that is there still is the same arrival, with what its handler had
     learned; else the event is recorded anew.
     """
-    key, conversation = _key_of(found.event), found.conversation
-    assert conversation is not None
+    assert found.conversation is not None
+    key, conversation = _key_of(found.event), name_now(rows, found.conversation)
     row = _open_row(rows, key) or _open_delivery(rows, conversation, key)
     if row is None:
         _record_anew(rows, conversation, key, found.event, at)
     rows.run("DELETE FROM gateway_dead WHERE id = %s", _parts(found.name)[1])
-    return conversation if row is None else str(row[0])
+    return conversation
 
 
 REOPEN = "UPDATE gateway_inbox SET state = %s, tries = 0, deaths = 0, until = NULL WHERE "

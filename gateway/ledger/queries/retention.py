@@ -13,11 +13,9 @@ from gateway.ledger.models import HANDLED, QUEUED
 from gateway.ledger.queries.inbox import OPEN
 from gateway.ledger.queries.names import name_now
 from gateway.ledger.rows import Row, Rows
+from gateway.vocabulary.refs import OPENING
 
 Pruned = tuple[int, int | None]
-
-OPENING = "connect"
-"""The cause of what an instance says as it begins: once in the life of its conversation."""
 
 _ARRIVAL = re.compile(r"i([0-9]{1,18})")
 _ENTRY = re.compile(r"([^#]+)#([0-9]{1,18})")

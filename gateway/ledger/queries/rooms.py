@@ -92,21 +92,3 @@ def leave_group(rows: Rows, group: str, conversation: str) -> None:
         group,
         conversation,
     )
-
-
-def rename(rows: Rows, old: str, new: str) -> None:
-    """A conversation has another key now: what it has moves with it, in one transaction.
-
-    Told twice it changes nothing, and what the new key has by then stays.
-    """
-    known = "SELECT 1 FROM gateway_conversation WHERE key = %s"
-    if rows.one(known, old) is None and rows.one(known, new) is not None:
-        rows.run("UPDATE gateway_outbox SET conversation = %s WHERE conversation = %s", new, old)
-        return
-    for table in ("gateway_inbox", "gateway_outbox", "gateway_copy", "gateway_step"):
-        rows.run(f"UPDATE {table} SET conversation = %s WHERE conversation = %s", new, old)
-    for table in ("gateway_member", "gateway_cursor"):
-        rows.run(f"DELETE FROM {table} WHERE conversation = %s", new)
-        rows.run(f"UPDATE {table} SET conversation = %s WHERE conversation = %s", new, old)
-    rows.run("DELETE FROM gateway_conversation WHERE key = %s", new)
-    rows.run("UPDATE gateway_conversation SET key = %s WHERE key = %s", new, old)
