@@ -103,10 +103,43 @@ def test_a_word_longer_than_the_limit_is_cut() -> None:
     assert list(split("abcdef", 4)) == ["abcd", "ef"]
 
 
-@pytest.mark.parametrize("grapheme", ["👩‍👩‍👧", "e\u0301", "👍🏽", "🇩🇪"])
+GRAPHEMES = [
+    "👩‍👩‍👧",
+    "e\u0301",
+    "👍🏽",
+    "🇩🇪",
+    "🏴\U000e0067\U000e0062\U000e007f",
+    "❤\ufe0f",
+    "1\ufe0f\u20e3",
+    "\u1112\u1161\u11ab",
+    "\u0915\u094d\u0937",
+    "\u0600a",
+    " \u0301",
+]
+
+
+@pytest.mark.parametrize("grapheme", GRAPHEMES)
 def test_a_grapheme_is_not_cut(grapheme: str) -> None:
     pieces = list(split("x" * 9 + grapheme, 10))
     assert pieces == ["x" * 9, grapheme]
+
+
+def test_flags_are_cut_between_pairs() -> None:
+    assert list(split("🇩🇪🇫🇷🇮🇹", 5)) == ["🇩🇪🇫🇷", "🇮🇹"]
+
+
+@given(st.lists(st.sampled_from([*GRAPHEMES, "a", "b "]), max_size=20), st.integers(9, 30))
+def test_no_grapheme_is_cut(graphemes: list[str], limit: int) -> None:
+    ends = {len("".join(graphemes[:count])) for count in range(len(graphemes) + 1)}
+    places, place = set[int](), 0
+    for piece in split("".join(graphemes), limit):
+        place += len(piece)
+        places.add(place)
+    assert places <= ends
+
+
+def test_a_word_that_fits_the_limit_is_not_cut() -> None:
+    assert list(split("a bbbbbbbb", 9)) == ["a ", "bbbbbbbb"]
 
 
 def test_empty_text_has_no_pieces() -> None:
