@@ -22,6 +22,7 @@ from gateway.testing.memory import Application, MemoryGateway
 from gateway.testing.record import Said
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import room_key
+from gateway.vocabulary.spans import STYLES
 from gateway.vocabulary.text import clean
 
 
@@ -135,7 +136,17 @@ class TelegramCommunicator(Communicator):
     """A Telegram chat: private, or a group if its number is negative."""
 
     kind = "telegram"
-    extensions = {"message": {"max_text": 4096, "unit": "utf16"}, "reply": {}, "typing": {}}
+    extensions = {
+        "message": {"max_text": 4096, "unit": "utf16"},
+        "spans": {"styles": list(STYLES)},
+        "reply": {},
+        "edit": {},
+        "delete": {},
+        "reaction": {"emoji": ["👍", "👎", "❤", "🔥"], "most": 1},
+        "file": {"max_size": 50_000_000, "caption": 1024},
+        "button": {},
+        "typing": {},
+    }
 
     def __init__(
         self,
@@ -178,7 +189,16 @@ class XmppCommunicator(Communicator):
     """A chat with one JID, or in a room (MUC) if ``room`` is true."""
 
     kind = "xmpp"
-    extensions = {"message": {"max_text": 60_000, "unit": "codepoints"}, "typing": {}}
+    extensions = {
+        "message": {"max_text": 60_000, "unit": "codepoints"},
+        "spans": {"styles": ["bold", "italic", "strike", "code", "pre", "quote"]},
+        "reply": {},
+        "edit": {},
+        "delete": {},
+        "reaction": {"emoji": None, "most": None},
+        "file": {"max_size": 50_000_000, "caption": 0},
+        "typing": {},
+    }
 
     def __init__(
         self,
@@ -219,7 +239,18 @@ class WebCommunicator(Communicator):
     """A private web chat of a visitor with the bot, or the web chat of a room."""
 
     kind = "web"
-    extensions = {"message": {"max_text": 60_000}, "author": {}, "reply": {}, "typing": {}}
+    extensions = {
+        "message": {"max_text": 60_000},
+        "author": {},
+        "spans": {"styles": list(STYLES)},
+        "reply": {},
+        "edit": {},
+        "delete": {},
+        "reaction": {"emoji": None, "most": None},
+        "file": {"max_size": 50_000_000, "caption": 60_000},
+        "button": {},
+        "typing": {},
+    }
 
     def __init__(
         self,

@@ -88,10 +88,9 @@ def steps_from_event(event: Event, chat: Chat) -> list[Step]:
 def _message(event: Event, chat: Chat) -> list[Step]:
     files, others = _files(event, chat)
     text, spans = _written(event, chat, others)
-    buttons = event.get("buttons") if chat.can("button") else None
     bodies = _bodies(chat, (text, spans), files)
-    if buttons and bodies:
-        bodies[-1]["buttons"] = buttons
+    if event.get("buttons") and bodies:  # where they are a list, a number presses them
+        bodies[-1]["buttons"] = event["buttons"]
     for body in bodies[1:]:
         body["reply_to"] = body["quoted"] = None
     plain = {name: value for name, value in event.items() if name not in _COMPOSED}

@@ -166,6 +166,8 @@ class House:
             "at": time.time(),
             **body,
         }
+        if protocol_of(conversation) == "web" and "id" not in body:
+            del event["id"]  # the log gives it
         return Arrival(conversation, facts_of(conversation), event, delivery)
 
     async def hears(self, conversation: str, *texts: str, **body: Any) -> None:

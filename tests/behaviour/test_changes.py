@@ -1,0 +1,168 @@
+"""What is changed, taken away, reacted to or pressed in one member shows in the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from consumers.base import ChatConsumer
+from gateway.vocabulary.events import Event
+from gateway.vocabulary.ids import protocol_of
+from house import House, author_of
+
+TELEGRAM = "telegram:default:-5"
+XMPP = "xmpp:default:lobby@conference.example.org"
+WEB = "web:default:lobby"
+MEMBERS = (TELEGRAM, XMPP, WEB)
+PAIRS = pytest.mark.parametrize(
+    ("here", "there"), [(one, other) for one in MEMBERS for other in MEMBERS if one != other]
+)
+EVE = {"id": "web:~eve", "name": "Eve", "handle": None, "kind": "person", "private": None}
+
+
+class Host(ChatConsumer):
+    """Offers a choice, and says what was chosen."""
+
+    async def chat_message(self, event: Event) -> None:
+        if event["text"] == "/choose":
+            await self.reply("Tea?", buttons=[["Yes", "No"]])
+
+    async def chat_action(self, event: Event) -> None:
+        await self.reply(f"{event['author']['name']} chose {event['data']}")
+
+
+@pytest.fixture
+async def lobby(house: House) -> House:
+    house.room("lobby", TELEGRAM, XMPP)
+    await house.start(Host.as_asgi())
+    for member in MEMBERS:
+        house.watch(member)
+    return house
+
+
+async def does(house: House, where: str, kind: str, text: str = "", **body: Any) -> None:
+    """Somebody does something in a conversation."""
+    arrival = house.arrival(where, text, **body)
+    arrival.event["type"] = f"{protocol_of(where)}.{kind}"
+    await house.server(where).port.accept([arrival])
+
+
+async def says(house: House, where: str, text: str, **body: Any) -> str:
+    """Somebody says something; its native id there."""
+    arrival = house.arrival(where, text, **body)
+    await house.server(where).port.accept([arrival])
+    if protocol_of(where) != "web":
+        return str(arrival.event["id"])
+    found = await house.rows("SELECT MAX(seq) FROM gateway_entry WHERE stream = %s", where)
+    return str(found[0][0])
+
+
+async def delivered(house: House, where: str, kind: str) -> Event:
+    """The first event of a kind that is shown in a conversation."""
+    server = house.server(where)
+
+    def found() -> list[Event]:
+        return [
+            event
+            for place, event in server.delivered
+            if place == where and event["type"].endswith(f".{kind}")
+        ]
+
+    await server.until(lambda: bool(found()))
+    return found()[0]
+
+
+@PAIRS
+async def test_an_edit_changes_the_copy(lobby: House, here: str, there: str) -> None:
+    message = await says(lobby, here, "helo")
+    await delivered(lobby, there, "message")
+    await does(lobby, here, "edit", id=message, text="hello")
+    edit = await delivered(lobby, there, "edit")
+    assert edit["text"].endswith("hello")
+
+
+@PAIRS
+async def test_an_edit_by_somebody_else_changes_nothing(
+    lobby: House, here: str, there: str
+) -> None:
+    message = await says(lobby, here, "mine")
+    await delivered(lobby, there, "message")
+    await does(lobby, here, "edit", id=message, text="hers", author=EVE)
+    await says(lobby, here, "next")
+    await lobby.shows(there, 2)
+    kinds = [event["type"] for place, event in lobby.server(there).delivered if place == there]
+    assert not [kind for kind in kinds if kind.endswith(".edit")]
+
+
+@PAIRS
+async def test_a_delete_takes_the_copy_away(lobby: House, here: str, there: str) -> None:
+    message = await says(lobby, here, "oops")
+    await delivered(lobby, there, "message")
+    await does(lobby, here, "delete", id=message)
+    assert (await delivered(lobby, there, "delete"))["id"]
+
+
+@PAIRS
+async def test_an_answer_points_at_the_copy(lobby: House, here: str, there: str) -> None:
+    message = await says(lobby, here, "shall we?")
+    await delivered(lobby, there, "message")
+    await says(lobby, here, "yes", reply_to=message)
+    await lobby.shows(there, 2)
+    answer = [event for place, event in lobby.server(there).delivered if place == there][1]
+    assert answer["reply_to"]
+
+
+@PAIRS
+async def test_a_reaction_is_shown(lobby: House, here: str, there: str) -> None:
+    message = await says(lobby, here, "look")
+    await delivered(lobby, there, "message")
+    await does(lobby, here, "reaction", id=message, emoji=["👍"])
+    server = lobby.server(there)
+    await server.until(lambda: any("👍" in str(event) for _, event in server.delivered))
+
+
+@pytest.mark.parametrize("here", MEMBERS)
+async def test_a_button_pressed_anywhere_reaches_the_bot(lobby: House, here: str) -> None:
+    await says(lobby, TELEGRAM, "/choose")
+    shown = await delivered(lobby, XMPP, "message")
+    assert shown["text"].endswith("/choose")
+    server = lobby.server(here)
+    await server.until(
+        lambda: any("Tea?" in event.get("text", "") for _, event in server.delivered)
+    )
+    found = await lobby.rows(
+        "SELECT native FROM gateway_copy WHERE conversation = %s AND buttons IS NOT NULL", here
+    )
+    await does(lobby, here, "action", id=found[0][0], button="1", token=f"{here}|t")
+    await server.until(
+        lambda: any("chose No" in event.get("text", "") for _, event in server.delivered)
+    )
+
+
+async def test_a_number_is_a_choice_where_nobody_can_press(lobby: House) -> None:
+    await says(lobby, XMPP, "/choose")
+    server = lobby.server(XMPP)
+    await server.until(lambda: any("1. Yes" in event["text"] for _, event in server.delivered))
+    await says(lobby, XMPP, "1")
+    await server.until(lambda: any("chose Yes" in event["text"] for _, event in server.delivered))
+    assert not any(text == "1" for text in lobby.shown(TELEGRAM))
+
+
+async def test_what_the_bot_said_it_can_change(house: House) -> None:
+    class Editor(ChatConsumer):
+        async def chat_message(self, event: Event) -> None:
+            await self.edit(await self.reply("one"), "two")
+
+    await house.start(Editor.as_asgi())
+    await house.hears("telegram:default:1", "hi")
+    edit = await delivered(house, "telegram:default:1", "edit")
+    assert (edit["id"], edit["text"]) == ("n1", "two")
+
+
+async def test_typing_is_shown_in_the_others(lobby: House) -> None:
+    await says(lobby, TELEGRAM, "hi")
+    await lobby.shows(XMPP, 1)
+    port = lobby.server(TELEGRAM).port
+    port.pass_on(TELEGRAM, {"type": "telegram.typing", "author": author_of(TELEGRAM)})
+    assert (await delivered(lobby, XMPP, "typing"))["author"]["name"] == "Alice"
