@@ -283,6 +283,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             await self._from_room(kind, event)
         elif prefix != self.kind:
             await self._call(str(event["type"]).replace(".", "_"), event)
+        elif kind == "skipped":
+            await self._to_handler(kind, event)
         elif kind == "message" and self._is_room_command(event):
             await RoomCommands(self).run(event)
         elif (room := self.room) is not None:
@@ -375,9 +377,25 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def room_skipped(self, event: Event) -> None:
         """Say how much of the room came too long ago to be shown here."""
-        count = event["count"]
-        messages = "1 earlier message was" if count == 1 else f"{count} earlier messages were"
-        await self.say(f"({messages} not shown)")
+        await self.say(_not_shown(event["count"]))
+
+    async def chat_skipped(self, event: Event) -> None:
+        """Say to the room how much was said here too long ago to be taken in."""
+        room, chat = self.room, self.scope["chat"]
+        if room is None:
+            return
+        name = f"{self.kind}:{chat['id']}"
+        author = {"id": name, "name": chat["title"], "handle": None, "kind": "chat"}
+        await self.gateway.rooms.tell(
+            room,
+            {
+                "type": "room.message",
+                "text": _not_shown(event["count"]),
+                "author": author | {"private": None},
+                "origin": self.conversation,
+                "ref": f"{self.conversation}|{event['key']}",
+            },
+        )
 
     # What it can do
 
@@ -455,6 +473,11 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     async def send(self, event: Event) -> None:
         """Send an event of one's own making (ASGI)."""
         await self.base_send(event)
+
+
+def _not_shown(count: int) -> str:
+    messages = "1 earlier message was" if count == 1 else f"{count} earlier messages were"
+    return f"({messages} not shown)"
 
 
 def _steps(event: Event) -> dict[int, Any]:

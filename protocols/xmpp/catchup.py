@@ -11,36 +11,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from gateway.delivery.metrics import EVENTS_DROPPED
 from gateway.delivery.server import Arrival, Port
-from gateway.vocabulary.errors import LedgerAway
+from protocols.xmpp.gap import Gap, Item
 from protocols.xmpp.intake import Intake, Settle, Unreadable
-from protocols.xmpp.past import Page, Place, Result, note_from_place, place_from_note
+from protocols.xmpp.notes import Notes
+from protocols.xmpp.past import Page, Place, Result
 from protocols.xmpp.reader import NotShown, Reader
+from protocols.xmpp.settings import Bound
 
 logger = logging.getLogger(__name__)
 
-LONGEST_GAP = 86_400.0
-"""Seconds of the past that are asked for."""
 PATIENCE_SECONDS = 20.0
 """How long live messages wait; servers cut clients that acknowledge nothing for a minute."""
 HELD = 2000
 """How many of one archive wait."""
-PAGES = 1000
-"""Pages of one archive that are read in one go."""
+COUNTED = 5000
+"""Messages that are too old are counted so far."""
+PORTION = 100
+"""Messages of the past that are committed at once."""
 AT_ONCE = 10
 """Archives that are read side by side."""
 CLOCKS = 60.0
 """Seconds by which our clock and a server's may differ."""
-NOTE_EVERY = 1.0
-"""Seconds between notes of how far live messages have come; what is read again is known by id."""
-LEDGER_SECONDS = 1.0
-"""Seconds before a ledger that is away is asked again."""
 LATE_SECONDS = 10.0
 """What may come into an archive behind something that was said so much later."""
 
@@ -52,6 +51,9 @@ class Historian(Protocol):
 
     def past(self, archive: str, result: Result) -> Arrival | Unreadable | None:
         """Translate a message of the past; None if it is no arrival."""
+
+    def skipped(self, archive: str, gap: Gap) -> Arrival | None:
+        """What tells people that messages of an archive were passed over; None: nobody is told."""
 
     def caught_up(self, archive: str) -> None:
         """What this archive will tell, it has told."""
@@ -67,6 +69,8 @@ class Archive:
     """Where it stood when it was first seen; counts once what came since is committed."""
     began: Place | None = None
     """From where it was read last; until it has been looked at once more."""
+    passed: frozenset[str] = frozenset()
+    """What was passed over when it was read last."""
     behind: bool = False
     """Whether it may hold something that the ledger does not."""
     trouble: str = ""
@@ -78,15 +82,13 @@ class Archive:
 class CatchUp:
     """Between the stream and the intake: lets live messages through, or makes them wait."""
 
-    def __init__(self, port: Port, intake: Intake, historian: Historian) -> None:
-        self._port = port
+    def __init__(self, port: Port, intake: Intake, historian: Historian, bound: Bound) -> None:
         self._intake = intake
         self._historian = historian
+        self._bound = bound
         self._archives: dict[str, Archive] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
-        self._moved: set[str] = set()
-        self._news = asyncio.Event()
-        self._urgent = asyncio.Event()
+        self.notes = Notes(port)
 
     def _archive(self, jid: str) -> Archive:
         archive = self._archives.get(jid)
@@ -113,8 +115,7 @@ class CatchUp:
         if former is not None:
             self._release(former)
         self._archive(jid)
-        self._moved.add(jid)
-        self._news.set()
+        self.notes.moved(jid, None)
 
     # Live
 
@@ -128,7 +129,7 @@ class CatchUp:
         """Take a live arrival of an archive's place."""
         archive = self._archive(jid)
         if archive.live.is_set():
-            self._intake.put(arrival, partial(self._committed, archive, arrival, settle))
+            self._let_in(archive, arrival, settle)
             return
         archive.held.append((arrival, settle))
         if len(archive.held) >= HELD:
@@ -145,9 +146,15 @@ class CatchUp:
         held, archive.held = archive.held, []
         archive.live.set()
         for arrival, settle in held:
-            self._intake.put(arrival, partial(self._committed, archive, arrival, settle))
+            self._let_in(archive, arrival, settle)
         if not held:
             self._arrive(archive, None)
+
+    def _let_in(self, archive: Archive, arrival: Arrival, settle: Settle) -> None:
+        if arrival.delivery in archive.passed:  # the server had kept it for us besides
+            settle()
+            return
+        self._intake.put(arrival, partial(self._committed, archive, arrival, settle))
 
     def _committed(self, archive: Archive, arrival: Arrival, settle: Settle) -> None:
         settle()
@@ -160,11 +167,9 @@ class CatchUp:
         place = place or (archive.stand if archive.place is None else None)
         if place is None or archive.behind or self._archives.get(archive.jid) is not archive:
             return
-        if archive.place is None:
-            self._urgent.set()  # without a first note the next start would take nothing
+        first = archive.place is None
         archive.place, archive.stand = place, None
-        self._moved.add(archive.jid)
-        self._news.set()
+        self.notes.moved(archive.jid, place, urgent=first)
 
     # Past
 
@@ -203,27 +208,36 @@ class CatchUp:
         archive.trouble = trouble
 
     async def _read(self, archive: Archive, reader: Reader) -> None:
-        archive.place = archive.place or await self._noted(archive)
+        archive.place = archive.place or await self.notes.read(archive.jid)
         if archive.place is None:
             page = await reader.page(archive.jid, newest=True)
             archive.stand = _last(page) or Place("", 0.0)
             return
         archive.began = archive.place
-        after, start = _from(archive.place)
-        for _ in range(PAGES):
-            try:
-                page = await reader.page(archive.jid, after=after, start=start)
-            except NotShown as error:
-                if error.condition != "item-not-found" or after is None:
-                    raise
-                logger.warning("archive=%s no longer knows where we were", archive.jid)
-                after, start = None, max(archive.place.at, _oldest())
-                continue
-            await self._take(archive, page)
-            if page.complete or page.last == after:
-                return
-            after = page.last
-        raise NotShown(f"more than {PAGES} pages")
+        oldest, gap = time.time() - self._bound.seconds, Gap(self._bound.messages)
+        if archive.place.at < oldest:
+            await self._pass_over(archive, reader, oldest, gap)
+        try:
+            async for page in reader.pages(archive.jid, archive.place, since=oldest):
+                for place, item in self._translated(archive, page):
+                    gap.take(place, item)
+        except NotShown:
+            await self._take(archive, gap)  # the next try goes on from there
+            raise
+        await self._take(archive, gap)
+
+    async def _pass_over(self, archive: Archive, reader: Reader, until: float, gap: Gap) -> None:
+        """Count what is too old; what of it was ours is proven all the same."""
+        assert archive.place is not None
+        try:
+            async with aclosing(reader.pages(archive.jid, archive.place, until=until - 1)) as pages:
+                async for page in pages:
+                    for place, item in self._translated(archive, page):
+                        gap.pass_over(place, item)
+                    if gap.skipped >= COUNTED:
+                        break
+        except NotShown as error:
+            logger.info("archive=%s what is too old is not counted: %s", archive.jid, error)
 
     async def look_again(self, jid: str, reader: Reader) -> None:
         """Read the end of what was read once more, for what came into the archive late.
@@ -235,33 +249,47 @@ class CatchUp:
         began = archive.began
         if began is None or archive.place is None or archive.behind:
             return
-        after: str | None = began.id or None
-        start: float | None = None
         if began.at + CLOCKS < archive.place.at - LATE_SECONDS:
-            after, start = None, archive.place.at - LATE_SECONDS
+            began = Place("", archive.place.at - LATE_SECONDS)
+        oldest = time.time() - self._bound.seconds
         try:
-            for _ in range(PAGES):
-                page = await reader.page(jid, after=after, start=start)
-                await self._commit(self._translated(archive, page))
-                if page.complete or page.last == after:
-                    break
-                after = page.last
+            async for page in reader.pages(jid, began, since=oldest):
+                found = [item for _, item in self._translated(archive, page) if item is not None]
+                await self._commit(found)
         except NotShown as error:
             logger.info("archive=%s not looked at once more: %s", jid, error)
         archive.began = None
 
-    def _translated(self, archive: Archive, page: Page) -> list[Arrival | Unreadable]:
+    def _translated(self, archive: Archive, page: Page) -> Iterator[tuple[Place, Item]]:
         known = archive.began.id if archive.began is not None else ""  # asked by time, it returns
-        new = [result for result in page.results if result.id != known]
-        found = [self._historian.past(archive.jid, result) for result in new]
-        return [item for item in found if item is not None]
+        for result in page.results:
+            if result.id != known:
+                place = Place(result.id, result.at)
+                yield place, self._historian.past(archive.jid, result)
 
-    async def _take(self, archive: Archive, page: Page) -> None:
-        await self._commit(self._translated(archive, page))
-        place = _last(page)
-        if place is not None:
-            archive.place = place
-            await self._note(archive)
+    async def _take(self, archive: Archive, gap: Gap) -> None:
+        await self._tell_skipped(archive, gap)
+        for place, items in gap.portions(PORTION):
+            await self._commit(items)
+            await self._stand_at(archive, place)
+        end = gap.last or gap.passed
+        if end is not None:
+            await self._stand_at(archive, end)
+
+    async def _stand_at(self, archive: Archive, place: Place) -> None:
+        archive.place = place
+        await self.notes.write(archive.jid, place)
+
+    async def _tell_skipped(self, archive: Archive, gap: Gap) -> None:
+        archive.began = gap.passed or archive.began
+        archive.passed = frozenset(gap.deliveries)
+        if not gap.skipped:
+            return
+        EVENTS_DROPPED.labels("skipped").inc(gap.skipped)
+        logger.warning("archive=%s messages skipped count=%s", archive.jid, gap.skipped)
+        notice = self._historian.skipped(archive.jid, gap)
+        if notice is not None:
+            await self._commit([notice])
 
     async def _commit(self, items: Sequence[Arrival | Unreadable]) -> None:
         """Put them in the ledger, behind what is on its way there."""
@@ -273,57 +301,9 @@ class CatchUp:
         self._intake.put(items[-1], lambda: None if done.done() else done.set_result(None))
         await done
 
-    # Notes
-
-    async def _noted(self, archive: Archive) -> Place | None:
-        while True:
-            try:
-                return place_from_note(await self._port.noted(_name(archive.jid)))
-            except LedgerAway:
-                await asyncio.sleep(LEDGER_SECONDS)
-
-    async def _note(self, archive: Archive) -> None:
-        self._moved.discard(archive.jid)
-        try:
-            await self._port.note(_name(archive.jid), note_from_place(archive.place))
-        except LedgerAway:
-            self._moved.add(archive.jid)
-            self._news.set()
-
-    async def note_all(self) -> None:
-        """Write down how far live messages have come."""
-        self._news.clear()
-        for jid in list(self._moved):
-            await self._note(self._archives[jid])
-
-    async def run(self) -> None:
-        """Note it now and then, until cancelled."""
-        while True:
-            await self._news.wait()
-            await self.note_all()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(NOTE_EVERY):
-                    await self._urgent.wait()
-            self._urgent.clear()
-
-
-def _oldest() -> float:
-    return time.time() - LONGEST_GAP
-
-
-def _from(place: Place) -> tuple[str | None, float | None]:
-    """After which id, or from when, to read on."""
-    if place.id and place.at >= _oldest():
-        return place.id, None
-    return None, max(place.at, _oldest())
-
 
 def _last(page: Page) -> Place | None:
     return Place(page.results[-1].id, page.results[-1].at) if page.results else None
-
-
-def _name(jid: str) -> str:
-    return f"xmpp.archive {jid}"
 
 
 def _nothing() -> None:

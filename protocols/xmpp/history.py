@@ -9,13 +9,14 @@ from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Arrival
 from protocols.xmpp.attendance import Attendance
+from protocols.xmpp.gap import Gap
 from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.intake import Unreadable
 from protocols.xmpp.occupants import Room
 from protocols.xmpp.past import Result, from_room, room_as_of, said_by_us
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.translate import arrival_from_stanza, id_from_stanza
+from protocols.xmpp.translate import arrival_from_stanza, id_from_stanza, skipped_arrival
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,13 @@ class History:
             logger.exception("archive=%s a past stanza could not be understood", archive)
             raw = ElementTree.tostring(result.message, encoding="unicode")
             return Unreadable(f"{archive} {result.id}", raw, repr(error))
+
+    def skipped(self, archive: str, gap: Gap) -> Arrival | None:
+        """In a room a notice tells it; in private chats there is nobody who would miss them."""
+        room = self._rooms.room(archive)
+        if room is None or gap.passed is None:
+            return None
+        return skipped_arrival(gap.skipped, gap.passed.id, self._us, room)
 
     def caught_up(self, archive: str) -> None:
         """Whoever waits to learn from this archive what became of a message waits no more."""

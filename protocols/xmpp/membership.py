@@ -9,10 +9,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from protocols.xmpp.occupants import Room
+from protocols.xmpp.settings import Bound
 from protocols.xmpp.text import attribute_from_text, body_from_text
 
-LONGEST_GAP = 86_400
-"""Seconds of a room's past that are asked for when we come back to it."""
 OVERLAP = 5
 """Seconds asked for once more; what was heard is known by its id."""
 
@@ -48,7 +47,7 @@ class Membership:
         self.removed.set()
 
 
-def join_stanza(room: Room, password: str | None, now: float) -> str:
+def join_stanza(room: Room, password: str | None, now: float, bound: Bound) -> str:
     """Ask to come in, without what was said before we were ever there.
 
     Coming back to a room without an archive, we ask for what was said since: a server may put
@@ -57,7 +56,8 @@ def join_stanza(room: Room, password: str | None, now: float) -> str:
     to = attribute_from_text(f"{room.jid}/{room.nick}")
     since = "maxstanzas='0'"
     if room.heard_at is not None and not room.archived:
-        since = f"seconds='{min(int(now - room.heard_at), LONGEST_GAP) + OVERLAP}'"
+        seconds = min(int(now - room.heard_at), int(bound.seconds)) + OVERLAP
+        since = f"seconds='{seconds}' maxstanzas='{bound.messages}'"
     secret = f"<password>{body_from_text(password)}</password>" if password else ""
     return (
         f"<presence to='{to}'><x xmlns='http://jabber.org/protocol/muc'>"

@@ -62,13 +62,22 @@ def place_from_note(note: str | None) -> Place | None:
     return Place(str(identity), float(at))
 
 
-def query(name: str, *, after: str | None, start: float | None, newest: bool) -> Element:
-    """Ask for a page after an id, from a time on, or (``newest``) for the last message alone."""
+def query(
+    name: str,
+    *,
+    after: str | None,
+    start: float | None = None,
+    end: float | None = None,
+    newest: bool = False,
+) -> Element:
+    """Ask for a page after an id, between two times, or (``newest``) for the last message alone."""
     asked = Element(f"{{{MAM}}}query", {"queryid": name})
-    if start is not None:
+    if start is not None or end is not None:
         form = SubElement(asked, f"{FORM}x", {"type": "submit"})
         _field(form, "FORM_TYPE", MAM)
-        _field(form, "start", datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        for name_of_time, time in (("start", start), ("end", end)):
+            if time is not None:
+                _field(form, name_of_time, _stamp(time))
     pages = SubElement(asked, f"{RSM}set")
     SubElement(pages, f"{RSM}max").text = "1" if newest else str(PAGE)
     if newest:
@@ -76,6 +85,10 @@ def query(name: str, *, after: str | None, start: float | None, newest: bool) ->
     elif after is not None:
         SubElement(pages, f"{RSM}after").text = after
     return asked
+
+
+def _stamp(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _field(form: Element, name: str, value: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
@@ -15,6 +17,7 @@ from protocols.xmpp.past import (
     PAGE,
     RESULT,
     Page,
+    Place,
     Result,
     page_from_fin,
     query,
@@ -22,8 +25,12 @@ from protocols.xmpp.past import (
 )
 from protocols.xmpp.stream import Stream
 
+logger = logging.getLogger(__name__)
+
 PAGE_SECONDS = 30
 """How long an archive may take for one page."""
+PAGES = 1000
+"""Pages of one archive that are read in one go."""
 MOST = 4 * PAGE
 """Results of one page that are taken from an archive that does not keep to what it was asked."""
 
@@ -80,19 +87,41 @@ class Reader:
             question.results.append(found)
         return True
 
+    async def pages(
+        self, archive: str, place: Place, *, since: float = 0.0, until: float | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """What came after a place, between two times, page by page; raises ``NotShown``."""
+        known = place.id and place.at >= since
+        after, start = (place.id, None) if known else (None, max(place.at, since))
+        for _ in range(PAGES):
+            try:
+                page = await self.page(archive, after=after, start=start, end=until)
+            except NotShown as error:
+                if error.condition != "item-not-found" or after is None:
+                    raise
+                logger.warning("archive=%s no longer knows where we were", archive)
+                after, start = None, max(place.at, since)
+                continue
+            yield page
+            if page.complete or page.last == after:
+                return
+            after = page.last
+        raise NotShown(f"more than {PAGES} pages")
+
     async def page(
         self,
         archive: str,
         *,
         after: str | None = None,
         start: float | None = None,
+        end: float | None = None,
         newest: bool = False,
     ) -> Page:
         """Ask for one page; raises ``NotShown``."""
         name = uuid.uuid4().hex
         question = self._open[name] = _Question(archive)
         iq = self._stream.make_iq_set(ito=archive)
-        iq.append(query(name, after=after, start=start, newest=newest))
+        iq.append(query(name, after=after, start=start, end=end, newest=newest))
         try:
             reply = await iq.send(timeout=PAGE_SECONDS)
         except IqTimeout:

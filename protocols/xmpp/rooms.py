@@ -18,6 +18,7 @@ from protocols.xmpp.identity import bare
 from protocols.xmpp.membership import ACCEPT_DEFAULTS, Membership, join_stanza, leave_stanza
 from protocols.xmpp.occupants import Change, Occupant, Room, removal_from_presence, statuses
 from protocols.xmpp.past import MAM
+from protocols.xmpp.settings import Bound
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.text import attribute_from_text
 
@@ -76,9 +77,10 @@ class Watcher(Protocol):
 class Rooms:
     """Every room we want to be in, each watched by a task of its own while we are online."""
 
-    def __init__(self, nick: str, watcher: Watcher) -> None:
+    def __init__(self, nick: str, watcher: Watcher, bound: Bound) -> None:
         self._nick = nick
         self._watcher = watcher
+        self._bound = bound
         self._stream: Stream | None = None
         self._members: dict[str, Membership] = {}
         self._at_once = asyncio.Semaphore(JOINS_AT_ONCE)
@@ -251,7 +253,7 @@ class Rooms:
             member.room.nick = self._nick + "_" * number
             member.answer = asyncio.get_running_loop().create_future()
             self._watcher.joining(member.room)
-            stream.say(join_stanza(member.room, member.password, time.monotonic()))
+            stream.say(self._join_stanza(member))
             try:
                 async with asyncio.timeout(JOIN_SECONDS):
                     return await member.answer
@@ -261,6 +263,9 @@ class Rooms:
                 if str(refusal) != "conflict":
                     raise
         raise NotLetIn(f"the name {self._nick!r} is taken", SLOWLY)
+
+    def _join_stanza(self, member: Membership) -> str:
+        return join_stanza(member.room, member.password, time.monotonic(), self._bound)
 
     async def _still_in(self, room: Room, stream: Stream) -> bool:
         """Ask ourselves through the room (XEP-0410, section 3)."""

@@ -53,7 +53,7 @@ class Server(ProtocolServer):
         self._us = Identity(name, settings.bare_jid, settings.room_nick)
         self._link = Link(settings.domain)
         self._proofs = Proofs()
-        self._rooms = Rooms(settings.room_nick, self)
+        self._rooms = Rooms(settings.room_nick, self, settings.bound)
         self._places = Places(self._us, self._rooms)
         self._attendance = Attendance(port, self._link, self._rooms, self._places)
         self._ledger_away = False
@@ -65,7 +65,7 @@ class Server(ProtocolServer):
         us, link, rooms, proofs = self._us, self._link, self._rooms, self._proofs
         self._intake = Intake(self.port, self._on_written)
         history = History(us, rooms, proofs, self._attendance)
-        self._catchup = CatchUp(self.port, self._intake, history)
+        self._catchup = CatchUp(self.port, self._intake, history, self.settings.bound)
         self._archives = Archives(us.jid, link, self._catchup, self.rooms_changed)
         self._delivery = Delivery(
             us=us,
@@ -104,7 +104,7 @@ class Server(ProtocolServer):
         """Keep a session until cancelled or closed; raises ``CredentialsRefused``."""
         await self._attendance.recall()
         # The connection ends first: what has arrived is still written while it says goodbye.
-        parts = (self._connection, self._intake, self._catchup)
+        parts = (self._connection, self._intake, self._catchup.notes)
         tasks = [asyncio.create_task(part.run()) for part in parts]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -168,7 +168,7 @@ class Server(ProtocolServer):
         """See ``Tenant``."""
         self._rooms.stop()
         await self._intake.drain(DRAIN_SECONDS)
-        await self._catchup.note_all()
+        await self._catchup.notes.write_all()
 
     def disconnected(self) -> None:
         """See ``Tenant``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,6 +16,14 @@ _RESOURCE = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 
 DEFAULT_RESOURCE = "gateway"
 """Always the same, so that two gateways on one account notice each other (conflict)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How much of an archive's past is taken: so many seconds back, and so many messages."""
+
+    seconds: float = 86_400.0
+    messages: int = 2_000
 
 
 class Settings(BaseModel):
@@ -43,6 +52,14 @@ class Settings(BaseModel):
     """A file of certificates to trust in addition to the system's."""
     nick: str = ""
     """The name in rooms; if empty, the part of the JID before the ``@``."""
+    catch_up_hours: float = Field(24, ge=0)
+    """How far back archives are read after a gap, the account's and those of rooms.
+
+    Not that of ``[rooms.NAME]``: that bounds what one member of a room is shown of what the others
+    said; this is what of one network's past is taken in at all, for bots outside of rooms too.
+    """
+    catch_up_messages: int = Field(2000, ge=0, le=10_000)
+    """How many messages of each archive are taken, the newest; they are in memory until then."""
 
     @property
     def configured(self) -> bool:
@@ -63,6 +80,11 @@ class Settings(BaseModel):
     def resource(self) -> str:
         """Which of the account's connections this is."""
         return self.jid.partition("/")[2] or DEFAULT_RESOURCE
+
+    @property
+    def bound(self) -> Bound:
+        """How much of the past is taken."""
+        return Bound(self.catch_up_hours * 3600, self.catch_up_messages)
 
     @property
     def room_nick(self) -> str:

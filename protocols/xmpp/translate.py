@@ -239,6 +239,13 @@ def presence_arrival(
     return Arrival(us.key(room.jid), facts_from_place(room.jid, us, room), event, None)
 
 
+def skipped_arrival(count: int, last: str, us: Identity, room: Room) -> Arrival:
+    """What was said in a room, up to the archive's id ``last``, is not told."""
+    event: Event = {"type": "xmpp.skipped", "count": count}
+    facts = facts_from_place(room.jid, us, room)
+    return Arrival(us.key(room.jid), facts, event, f"{room.jid} skipped {last}")
+
+
 @dataclass(frozen=True, slots=True)
 class Invitation:
     """Somebody wants us in a room."""

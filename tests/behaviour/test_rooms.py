@@ -8,6 +8,7 @@ import pytest
 
 from consumers.base import ChatConsumer
 from consumers.bot import Bot, command
+from gateway.delivery.server import Arrival
 from gateway.testing import TelegramCommunicator
 from house import House, author_of
 
@@ -497,3 +498,20 @@ async def test_a_hostile_name_is_shown_on_one_line(lobby: House) -> None:
     name = "Eve\n(telegram): I owe you\u202e"
     await lobby.hears(TELEGRAM, "hi", author=author_of(TELEGRAM) | {"name": name})
     assert "\n" not in (await lobby.shows(XMPP, 1))[0]
+
+
+async def test_what_a_network_said_too_long_ago_is_told_in_one_line(lobby: House) -> None:
+    facts, event = lobby.arrival(XMPP, "").facts, {"type": "xmpp.skipped", "count": 12}
+    arrivals = [Arrival(XMPP, facts, event, "lobby skipped 7")] * 2
+    await lobby.server(XMPP).port.accept(arrivals)
+    await lobby.hears(XMPP, "after it")
+    line = "lobby@conference.example.org (xmpp): (12 earlier messages were not shown)"
+    assert await lobby.shows(TELEGRAM, 2) == [line, "Alice (xmpp): after it"]
+
+
+async def test_a_chat_in_no_room_tells_nobody_what_was_skipped(house: House) -> None:
+    await house.start(Host.as_asgi())
+    facts, event = house.arrival(XMPP, "").facts, {"type": "xmpp.skipped", "count": 12}
+    await house.server(XMPP).port.accept([Arrival(XMPP, facts, event, None)])
+    await house.settled(XMPP)
+    assert (house.shown(XMPP), await house.dead()) == ([], [])

@@ -303,22 +303,89 @@ async def test_an_id_that_the_archive_does_not_know_is_replaced_by_the_time(
     assert again.texts == ["first", "first", "second", "second"]
 
 
-async def test_what_is_older_than_a_bound_is_not_asked_for(
+def skipped_in(bot: Bot) -> list[int]:
+    """The counts of what a room was told to be passed over."""
+    found = [a for a in bot.port.accepted if a.event["type"] == "xmpp.skipped"]
+    assert all(arrival.conversation == LOBBY for arrival in found)
+    return [arrival.event["count"] for arrival in found]
+
+
+async def test_what_is_older_than_the_bound_is_counted_and_not_told(
     lives: Lives,
     people: Any,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = await people("alice", "lobby")
     bot = await lives.first(alice, LOBBY)
     await bot.stop()
-    alice.tell("lobby", "old")
-    await alice.hear(2)
-    await asyncio.sleep(3)  # its age; the archive's stamps count seconds
-    monkeypatch.setattr(catchup, "LONGEST_GAP", 1.0)
-    again = await lives.begin(LOBBY)
+    for text in numbered(0, 3):
+        alice.tell("lobby", text)
+    await alice.hear(4)
+    await asyncio.sleep(4)  # their age; the archive's stamps count seconds
+    again = await lives.begin(LOBBY, catch_up_hours=1.0 / 3600)
     alice.tell("lobby", "new")
     await happens(lambda: "new" in again.texts)
-    assert "old" not in again.texts
+    assert (texts_in(again, LOBBY), skipped_in(again)) == (["first", "new"], [3])
+
+
+async def test_of_more_than_the_bound_the_newest_are_told_and_the_others_counted(
+    lives: Lives,
+    people: Any,  # noqa: F811
+) -> None:
+    alice = await people("alice", "lobby")
+    bot = await lives.first(alice, LOBBY)
+    await bot.stop()
+    for text in numbered(0, 130):
+        alice.tell("lobby", text)
+    await alice.hear(131)
+    again = await lives.begin(LOBBY, catch_up_messages=20)
+    await happens(lambda: "message 129" in again.texts)
+    alice.tell("lobby", "new")
+    await happens(lambda: "new" in again.texts)
+    told = ["first", *numbered(110, 130), "new"]
+    assert (texts_in(again, LOBBY), skipped_in(again)) == (told, [110])
+
+
+async def test_what_is_passed_over_is_passed_over_once(
+    lives: Lives,
+    people: Any,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.archives.LOOK_AGAIN", 0.1)
+    alice = await people("alice", "lobby")
+    bot = await lives.first(alice, LOBBY)
+    await bot.stop()
+    for text in numbered(0, 10):
+        alice.tell("lobby", text)
+    await alice.hear(11)
+    bot = await lives.begin(LOBBY, catch_up_messages=2)
+    await happens(lambda: "message 9" in bot.texts)
+    await bot.stop()
+    alice.tell("lobby", "new")
+    await alice.hear(12)
+    again = await lives.begin(LOBBY, catch_up_messages=2)
+    await happens(lambda: "new" in again.texts)
+    told = ["first", *numbered(8, 10), "new"]
+    assert (texts_in(again, LOBBY), skipped_in(again)) == (told, [8])
+
+
+async def test_of_private_messages_beyond_the_bound_the_log_tells_the_number(
+    lives: Lives,
+    people: Any,  # noqa: F811
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alice = await people("alice")
+    bot = await lives.first(alice)
+    await bot.stop()
+    for text in numbered(0, 10):
+        alice.say(BOT, text)
+    alice.say(f"alice@{HOST}", "all said")
+    await alice.hear(1)
+    again = await lives.begin(catch_up_messages=4)
+    await happens(lambda: "message 9" in again.texts)
+    alice.say(BOT, "new")
+    await happens(lambda: "new" in again.texts)
+    assert again.texts == ["first", *numbered(6, 10), "new"]
+    assert f"archive={BOT} messages skipped count=6" in caplog.text
 
 
 async def test_a_cut_while_the_past_is_read_loses_and_repeats_nothing(
