@@ -24,6 +24,7 @@ _RANK = {style: rank for rank, style in enumerate(STYLES)}
 
 
 def order(span: Span) -> tuple[int, int, int]:
+    """Where a span comes among others: an outer before its inner."""
     return span["start"], -span["end"], _RANK[span["style"]]
 
 

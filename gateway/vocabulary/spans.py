@@ -27,16 +27,19 @@ MOST = 1000
 LONGEST = 2048
 """Code points of an address, an identifier, a language."""
 
+SCHEMES = ("http", "https", "mailto", "tel", "xmpp")
+"""Of the addresses that a link may have (the last is RFC 5122)."""
+
 COVER = "\u2588"
 """What stands for each character of a spoiler where it cannot be hidden otherwise."""
 
 TELLING = ("link", "mention", "emoji")
 """Styles that say more than the text does."""
 
-_ADDRESS = re.compile(r"(?:https?://[^/]|(?:mailto|tel|xmpp):.)", re.IGNORECASE)
+_PAGE = re.compile(r"https?://[^/]", re.IGNORECASE)
 _UNSAFE = re.compile("[\\s\x00-\x20\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,64}")
-_OBVIOUS = re.compile("(?:https?://|mailto:|tel:|xmpp:)", re.IGNORECASE)
+_OBVIOUS = re.compile(f"(?:{'|'.join(SCHEMES)}):(?://)?", re.IGNORECASE)
 
 
 # What may stand in a message
@@ -97,13 +100,18 @@ def _with_more(span: dict[str, Any], given: dict[str, Any]) -> Span | None:
 
 def is_address(url: Any) -> bool:
     """Whether something is an address that a link may have."""
-    return (
-        isinstance(url, str)
-        and len(url) <= LONGEST
-        and _ADDRESS.match(url) is not None
-        and _UNSAFE.search(url) is None
-        and clean(url) == url
-    )
+    if not isinstance(url, str) or len(url) > LONGEST or _UNSAFE.search(url):
+        return False
+    scheme = scheme_of(url)
+    if scheme not in SCHEMES or len(url) == len(scheme) + 1 or clean(url) != url:
+        return False
+    return not scheme.startswith("http") or _PAGE.match(url) is not None
+
+
+def scheme_of(url: str) -> str:
+    """The scheme of an address, in small letters; "" without one."""
+    scheme, colon, _ = url.partition(":")
+    return scheme.lower() if colon else ""
 
 
 def _identity(span: Span) -> tuple[Any, ...]:
@@ -278,11 +286,7 @@ def _covered(text: str, spans: Sequence[Span]) -> Styled:
 
 
 def _can_be_followed(span: Span, schemes: Collection[str] | None) -> bool:
-    return (
-        span["style"] != "link"
-        or schemes is None
-        or span["url"].partition(":")[0].lower() in schemes
-    )
+    return span["style"] != "link" or schemes is None or scheme_of(span["url"]) in schemes
 
 
 def _addresses(text: str, spans: Sequence[Span], shown: Sequence[Span]) -> list[Edit]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.vocabulary.events import Span
 from gateway.vocabulary.nesting import FLOWING, at, few, nested, touches, united
-from gateway.vocabulary.spans import clean_spans
+from gateway.vocabulary.spans import clean_spans, scheme_of
 
 MOST_ENTITIES = 100
 """Entities of one message; of more, Telegram shows the first."""
@@ -138,7 +138,7 @@ def _units_by_places(text: str) -> Callable[[int], int]:
 def _can_be_shown(span: Span) -> bool:
     match span["style"]:
         case "link":
-            return span["url"].partition(":")[0].lower() in SCHEMES
+            return scheme_of(span["url"]) in SCHEMES
         case "mention":
             return _number_of(span.get("user", "")) is not None
         case "emoji":

@@ -38,33 +38,10 @@ _STYLES = {
     "blockquote": "quote",
     "q": "quote",
 }
-_LINES = frozenset(
-    [
-        "address",
-        "blockquote",
-        "body",
-        "div",
-        "dl",
-        "dd",
-        "dt",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "table",
-        "tr",
-        "ul",
-    ]
+_LINES = re.compile(
+    "address|blockquote|body|div|d[dlt]|h[1-6r]|li|ol|p|pre|q|table|tr|ul",
 )
-_SILENT = frozenset(["head", "iframe", "object", "script", "style", "template", "title"])
+_SILENT = re.compile("head|iframe|object|script|style|template|title")
 _PROPERTIES = (
     ("bold", re.compile(r"font-weight\s*:\s*(?:bold|bolder|[6-9]00)\b", re.IGNORECASE)),
     ("italic", re.compile(r"font-style\s*:\s*(?:italic|oblique)\b", re.IGNORECASE)),
@@ -151,12 +128,13 @@ class _Page:
     def read(self, element: Element, depth: int) -> None:
         """Read an element and what is in it."""
         name = _name(element)
-        if name in _SILENT:
+        if _SILENT.fullmatch(name):
             return
         if depth > DEEPEST_ELEMENT:
             self.say("".join(element.itertext()))
             return
-        if name in _LINES:
+        lines = _LINES.fullmatch(name) is not None
+        if lines:
             self.break_line()
         before = self._length
         self._verbatim += name == "pre"
@@ -166,7 +144,7 @@ class _Page:
             self.say(child.tail or "")
         self._verbatim -= name == "pre"
         self._style(name, element, before)
-        if name in _LINES:
+        if lines:
             self.break_line()
 
     def _say_own(self, name: str, element: Element) -> None:

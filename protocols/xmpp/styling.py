@@ -30,7 +30,6 @@ _MARKS = {style: mark for mark, style in _STYLES.items()}
 _FENCE = "```"
 _JOINER = "\u2060"
 _MARK = re.compile(r"[*_~`]")
-_ANY = re.compile(r"[*_~`]|^>", re.MULTILINE)
 _ARMED = re.compile(f"{_JOINER}(?=[*_~`>])")
 _ARMING = re.compile(f"[*_~`]|{_JOINER}(?=[*_~`>])")
 _LANGUAGE = re.compile(r"[\w+#.-]{0,64}\s*")
@@ -38,7 +37,11 @@ _LANGUAGE = re.compile(r"[\w+#.-]{0,64}\s*")
 
 def is_styled(text: str) -> bool:
     """Whether a client would take something in a plain text for styling."""
-    return _ANY.search(text) is not None and text_and_spans_from_styling(text) != (text, [])
+    return _may_be_styled(text) and text_and_spans_from_styling(text) != (text, [])
+
+
+def _may_be_styled(text: str) -> bool:
+    return _MARK.search(text) is not None or text.startswith(">") or "\n>" in text
 
 
 # Receiving
@@ -50,7 +53,7 @@ def text_and_spans_from_styling(body: str) -> Styled:
     Fences, marks and the signs before quoted lines are left out only where they mean something, so
     that a text that is not empty stays so; quotes deeper than ``DEEPEST`` are text.
     """
-    if _ANY.search(body) is None:
+    if not _may_be_styled(body):
         return body, []
     return _read_blocks(body.split("\n"), 0)
 
