@@ -134,7 +134,7 @@ class Switchboard:
         self.rooms.passed = self._passed_on
         self.presence.changed = self._presence_changed
         media.open = self._open
-        self.mounts[PATH] = Serving(media, time.time)
+        self.mounts[PATH] = Serving(media)
 
     # Life
 

@@ -69,7 +69,12 @@ async def fetched(text: str, most: int, networks: Networks) -> AsyncIterator[byt
 @asynccontextmanager
 async def _answer(url: URL, networks: Networks) -> AsyncIterator[aiohttp.ClientResponse]:
     gate = Gate(networks, secure=url.scheme == "https")
-    connector = aiohttp.TCPConnector(socket_factory=gate, force_close=True, use_dns_cache=False)
+    connector = aiohttp.TCPConnector(
+        socket_factory=gate,
+        resolver=aiohttp.ThreadedResolver(),
+        force_close=True,
+        use_dns_cache=False,
+    )
     try:
         async with (
             aiohttp.ClientSession(

@@ -58,9 +58,8 @@ class Opened:
 class Serving:
     """Gives files to whoever has a link."""
 
-    def __init__(self, media: Media, clock: Callable[[], float]) -> None:
+    def __init__(self, media: Media) -> None:
         self._media = media
-        self._clock = clock
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         """ASGI, HTTP only."""
@@ -71,7 +70,7 @@ class Serving:
             )
         token = scope["path"].removeprefix(PATH).partition("/")[0]
         try:
-            ticket = ticket_from_token(token, self._clock())
+            ticket = ticket_from_token(token, self._media.clock())
             file = await self._media.file(ticket.attachment)
             opened = await asyncio.to_thread(_opened, file, ticket.attachment)
         except NoLink:
@@ -90,7 +89,7 @@ class Serving:
         self, scope: dict[str, Any], send: Send, ticket: Ticket, opened: Opened
     ) -> None:
         asked = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        headers = _headers(ticket, opened, self._clock())
+        headers = _headers(ticket, opened, self._media.clock())
         if asked.get(b"if-none-match") == opened.tag:
             return await _respond(send, HTTPStatus.NOT_MODIFIED, headers)
         try:

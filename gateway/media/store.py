@@ -64,7 +64,7 @@ class Media:
         self.most = bounds.most
         self.open: Opener = nothing
         self._bounds = bounds
-        self._clock = clock
+        self.clock = clock
         self._cache = Folder(directory / "cache")
         self._uploads = Uploads(directory / "uploads", bounds.most, bounds.cache)
         self._downloads = Downloads(self._write, clock)
@@ -84,7 +84,7 @@ class Media:
         return await self._fetched(source)
 
     async def _fetched(self, source: str) -> Path:
-        file = await self._cache.find(name_of(source), self._clock())
+        file = await self._cache.find(name_of(source), self.clock())
         if file is not None:
             return file
         account = account_of_source(source)
@@ -96,19 +96,19 @@ class Media:
         return await self._downloads.get(source, None, pieces)
 
     async def _write(self, name: str, pieces: AsyncIterator[bytes]) -> Path:
-        file = await self._cache.put(name, pieces, self.most, self._clock())
+        file = await self._cache.put(name, pieces, self.most, self.clock())
         await self._cache.shrink(self._bounds.cache)
         return file
 
     def link(self, attachment: Attachment) -> str | None:
         """See ``Media.link``."""
-        return self._links.link(attachment, self._clock())
+        return self._links.link(attachment, self.clock())
 
     async def keep(
         self, pieces: AsyncIterator[bytes], owner: str, name: str, announced: str = ""
     ) -> Attachment:
         """See ``Media.keep``."""
-        return await self._uploads.keep(pieces, owner, name, announced, self._clock())
+        return await self._uploads.keep(pieces, owner, name, announced, self.clock())
 
     async def tidy(self, now: float) -> int:
         """Take away what was kept long enough at ``now``; how many files."""
