@@ -57,6 +57,7 @@ class Retention:
             queries.prune_inbox,
             queries.prune_outbox,
             partial(queries.prune_entries, keep=KEEP),
+            queries.prune_copies,
             queries.prune_dead,
         ]
         return sum([await self._prune(partial(table, before=before)) for table in tables])

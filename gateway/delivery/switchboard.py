@@ -24,6 +24,7 @@ from gateway.delivery.hub import HubLayer
 from gateway.delivery.leases import Leases
 from gateway.delivery.log import Log
 from gateway.delivery.metrics import AWAKE, CONNECTED, LEDGER_QUEUE, OUTBOX
+from gateway.delivery.notices import Notices
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.port import AccountPort
 from gateway.delivery.presence import Presence
@@ -39,7 +40,7 @@ from gateway.media.links import PATH
 from gateway.media.serving import Serving
 from gateway.media.store import Media
 from gateway.vocabulary.errors import LedgerAway, MediaError
-from gateway.vocabulary.events import Author, Event, Facts
+from gateway.vocabulary.events import Attachment, Author, Event, Facts
 from gateway.vocabulary.ids import OWN_ACCOUNT, account_of, key_parts, protocol_of
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Switchboard:
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
         self.presence = Presence(hub.process, hub.ring)
+        self._notices = Notices(self)
         self.serving = False
         """Whether the process has started and does not stop yet."""
         self._log_accounts = log_accounts
@@ -218,6 +220,7 @@ class Switchboard:
         outbox.resend_unknown = self.resend_unknown
         outbox.facts = self.facts
         outbox.form = self.rooms.form_of
+        outbox.link = self.link
         outbox.failed = self._failed
         outbox.sent = self._sent
         outbox.moved = self.move
@@ -287,6 +290,12 @@ class Switchboard:
         self._passing.add(task)
         task.add_done_callback(self._passing.discard)
 
+    def link(self, attachment: Attachment) -> str | None:
+        """Where anybody can have a file, if anybody can."""
+        source = attachment.get("source", "")
+        link = source if source.startswith("https:") else self.media.link(attachment)
+        return link if link and "://" in link else None
+
     def tell_failed(self, conversation: str, ref: str, code: str, detail: str) -> None:
         """Tell an application, if it is awake and asked for it, what became of its send."""
         event = {"ref": ref, "code": code, "detail": detail, "retry_after": None}
@@ -295,6 +304,8 @@ class Switchboard:
     def _failed(self, row: Outgoing, code: str, detail: str) -> None:
         self.tell_failed(row.sender, row.event["ref"], code, detail)
         self.watch(row.conversation, "failed", row.event | {"code": code, "detail": detail})
+        if self._notices.wanted(row, code):
+            self._soon(self._notices.tell(row, detail))
 
     def _sent(self, row: Outgoing, native: str | None) -> None:
         self._notify(row.sender, "sent", {"ref": row.event["ref"], "id": native or ""})

@@ -22,7 +22,7 @@ from gateway.testing.memory import Application, MemoryGateway
 from gateway.testing.record import Said
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import room_key
-from gateway.vocabulary.spans import STYLES
+from gateway.vocabulary.nesting import STYLES
 from gateway.vocabulary.text import clean
 
 

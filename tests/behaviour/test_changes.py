@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.vocabulary.errors import Refused
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.ids import protocol_of
 from house import House, author_of
@@ -166,3 +167,24 @@ async def test_typing_is_shown_in_the_others(lobby: House) -> None:
     port = lobby.server(TELEGRAM).port
     port.pass_on(TELEGRAM, {"type": "telegram.typing", "author": author_of(TELEGRAM)})
     assert (await delivered(lobby, XMPP, "typing"))["author"]["name"] == "Alice"
+
+
+async def test_who_said_what_cannot_be_shown_is_told(lobby: House) -> None:
+    lobby.server(TELEGRAM).faults.append(Refused("kicked", "bot was kicked"))
+    await says(lobby, XMPP, "hello?")
+    assert (await lobby.shows(XMPP, 1)) == ["(not shown in -5, telegram: bot was kicked)"]
+
+
+async def test_a_file_that_cannot_be_brought_leaves_its_name(lobby: House) -> None:
+    lobby.server(TELEGRAM).faults.append(Refused("too_large", "larger than 20 MB"))
+    file = {"kind": "photo", "source": "xmpp:default/1", "name": "cat.jpg"}
+    await says(lobby, XMPP, "look", attachments=[file])
+    assert (await lobby.shows(TELEGRAM, 1)) == ["Alice (xmpp): look\n[photo: cat.jpg]"]
+
+
+async def test_an_edit_that_comes_too_late_is_said_again(lobby: House) -> None:
+    message = await says(lobby, XMPP, "helo")
+    await lobby.shows(TELEGRAM, 1)
+    lobby.server(TELEGRAM).faults.append(Refused("too_old", "message can't be edited"))
+    await does(lobby, XMPP, "edit", id=message, text="hello")
+    assert (await lobby.shows(TELEGRAM, 2))[1] == "Alice (xmpp): (changed) hello"

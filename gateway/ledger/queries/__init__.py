@@ -64,6 +64,7 @@ from gateway.ledger.queries.outbox import Outgoing, line, lines, outcome, part_s
 from gateway.ledger.queries.reactions import react
 from gateway.ledger.queries.retention import (
     Pruned,
+    prune_copies,
     prune_dead,
     prune_entries,
     prune_inbox,
@@ -132,6 +133,7 @@ __all__ = [
     "outcome",
     "part_sent",
     "position_to_show",
+    "prune_copies",
     "prune_dead",
     "prune_entries",
     "prune_inbox",

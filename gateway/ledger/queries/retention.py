@@ -108,9 +108,19 @@ def prune_entries(rows: Rows, before: float, limit: int, after: int, keep: int) 
         message = f"{stream.split(':', 2)[2]}#{seq}"
         rows.run("DELETE FROM gateway_entry WHERE id = %s", number)
         rows.run("DELETE FROM gateway_copy WHERE message = %s", message)
+        rows.run("DELETE FROM gateway_reaction WHERE message = %s", message)
         if not _is_open(rows, stream, message):
             steps = "DELETE FROM gateway_step WHERE conversation = %s AND cause = %s"
             rows.run(steps, stream, message)
+    return len(taken), _next(found, before, limit)
+
+
+def prune_copies(rows: Rows, before: float, limit: int, after: int) -> Pruned:
+    """Take away where messages appeared that no room told; a room's go with their entries."""
+    found = _window(rows, "SELECT id, at, message FROM gateway_copy", after, limit)
+    taken = [number for number, at, message in found if at < before and "#" not in message]
+    for number in taken:
+        rows.run("DELETE FROM gateway_copy WHERE id = %s", number)
     return len(taken), _next(found, before, limit)
 
 

@@ -1,0 +1,47 @@
+"""Tells people where they speak that what they said is not shown elsewhere in their room."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gateway.delivery.manners import Seldom
+from gateway.ledger.queries import Outgoing
+from gateway.vocabulary.events import kind_of
+from gateway.vocabulary.ids import protocol_of
+from gateway.vocabulary.words import name_in_text
+
+if TYPE_CHECKING:
+    from gateway.delivery.switchboard import Switchboard
+
+SECONDS = 3_600.0
+"""How seldom one conversation is told the same of another."""
+
+KINDS = ("message", "edit", "delete")
+"""What people miss; a reaction that cannot be shown is not worth a line."""
+
+
+class Notices:
+    """The notices of one process."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+        self._pace = Seldom(SECONDS)
+
+    def wanted(self, row: Outgoing, code: str) -> bool:
+        """Whether somebody elsewhere should hear that a row was refused; then they have."""
+        origin = row.event.get("origin")
+        if not origin or protocol_of(origin) == "room" or kind_of(row.event) not in KINDS:
+            return False
+        return self._pace.allows(f"{origin} {row.conversation} {code}", time.monotonic())
+
+    async def tell(self, row: Outgoing, detail: str) -> None:
+        """Say so where it was said, as an answer to it."""
+        facts = await self._switchboard.facts(row.conversation)
+        place = name_in_text(facts["chat"]["title"] or facts["chat"]["id"])
+        text = f"(not shown in {place}, {protocol_of(row.conversation)}: {detail})"
+        answered = row.event.get("message") or row.event.get("id")
+        event = {"type": "chat.message", "text": text, "ref": f"refused-{row.id}"}
+        await self._switchboard.conversations.record.said(
+            row.event["origin"], None, 0, event | {"reply_to": answered}
+        )
