@@ -171,7 +171,7 @@ function pass(frame) {
 
 function said(event) {
   const kind = event.type.split(".").at(-1);
-  const words = kind === "message" ? rich(event.text) : [element("em", {}, KINDS[kind] ?? kind)];
+  const words = kind === "message" ? rich(event.text, event.spans) : [element("em", {}, KINDS[kind] ?? kind)];
   if (event.code) words.push(element("span", { className: "problem" }, ` not delivered: ${event.detail || event.code}`));
   return words;
 }

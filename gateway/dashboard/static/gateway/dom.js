@@ -1,6 +1,6 @@
 // Making elements. Texts become text nodes: nothing here, and nothing else, parses HTML.
 
-import { badges, hue, initial, parts } from "./text.js";
+import { badges, hue, initial, tree } from "./text.js";
 
 /** An element with properties (`className`, `onclick`, ...), attributes (`aria-label`) and children. */
 export function element(tag, properties = {}, ...children) {
@@ -13,13 +13,44 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** A text with its links; line breaks are the style sheet's matter. */
-export function rich(text) {
-  return parts(text).map((part) =>
-    part.href
-      ? element("a", { href: part.href, target: "_blank", rel: "noopener noreferrer nofollow", title: part.href }, part.text)
-      : document.createTextNode(part.text),
-  );
+/** A text with its links and styles; line breaks are the style sheet's matter. */
+export function rich(text, spans) {
+  return tree(text, spans).map(shown);
+}
+
+const TAGS = { bold: "strong", italic: "em", underline: "u", strike: "s", code: "code", quote: "blockquote" };
+
+function shown(part) {
+  if (part.parts === undefined) return part.href ? link(part.href, part.text) : document.createTextNode(part.text);
+  const inner = part.parts.map(shown);
+  if (part.style === "link" && part.href) return link(part.href, ...inner);
+  if (part.style === "spoiler") return spoiler(inner);
+  if (part.style === "pre") return block(part.language, inner);
+  return element(TAGS[part.style] ?? "span", { className: part.style }, ...inner);
+}
+
+function link(href, ...inner) {
+  return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", title: href }, ...inner);
+}
+
+function block(language, inner) {
+  const pre = element("pre", {}, element("code", {}, ...inner));
+  if (language) pre.dataset.language = language;
+  return pre;
+}
+
+/** What nobody sees, hears or follows before they ask for it, by pointer or keyboard. */
+function spoiler(inner) {
+  const hidden = element("span", { inert: true, "aria-hidden": "true" }, ...inner);
+  const cover = element("span", { className: "spoiler", role: "button", tabIndex: 0, "aria-label": "Show hidden text" }, hidden);
+  const reveal = (event) => {
+    if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    cover.replaceWith(element("span", { className: "spoiler-shown" }, ...hidden.childNodes));
+  };
+  cover.addEventListener("click", reveal);
+  cover.addEventListener("keydown", reveal);
+  return cover;
 }
 
 /** A name that cannot turn the text around it. */

@@ -1,4 +1,4 @@
-// Texts as people write them, cut into plain parts and links. Nothing here touches the page.
+// Texts as people write them, cut into plain parts, links and styled parts. Nothing here touches the page.
 
 // Control characters that turn the direction of writing could make a link look like another.
 const LINK = /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/giu;
@@ -36,13 +36,78 @@ function unopened(link) {
   return opening !== undefined && link.split(opening).length < link.split(closing).length;
 }
 
-function address(link) {
+const PAGES = ["http:", "https:"];
+const ADDRESSES = [...PAGES, "mailto:", "tel:", "xmpp:"];
+
+function address(link, schemes = PAGES) {
   try {
     const url = new URL(link);
-    return url.protocol === "http:" || url.protocol === "https:" ? url.href : null;
+    return schemes.includes(url.protocol) ? url.href : null;
   } catch {
     return null;
   }
+}
+
+const STYLES = ["quote", "pre", "bold", "italic", "underline", "strike", "spoiler", "code", "link", "mention", "emoji"];
+const BLOCKS = ["quote", "pre"];
+const DEEPEST = 8; // quotes in each other
+const VERBATIM = ["code", "pre", "link"]; // what looks like a link in these is none of its own
+
+/**
+ * The parts of a text with spans, in order: `{text}`, `{text, href}` or `{style, parts}`, the last
+ * with `href` (of a link) or `language` (of a block of code). Spans count code points; one that
+ * crosses another's end is cut there, and blocks are not cut by what is in a line.
+ */
+export function tree(text, spans) {
+  if (!Array.isArray(spans) || spans.length === 0) return parts(text);
+  const points = [...text];
+  const known = spans.filter((span) => STYLES.includes(span?.style) && Number.isInteger(span.start) && Number.isInteger(span.end));
+  const sorted = within(known, 0, points.length).sort((one, other) => one.start - other.start || other.end - one.end);
+  return branches(points, sorted, 0, points.length, []);
+}
+
+function within(spans, start, end) {
+  return spans
+    .map((span) => ({ ...span, start: Math.max(span.start, start), end: Math.min(span.end, end) }))
+    .filter((span) => span.start < span.end);
+}
+
+function branches(points, spans, start, end, around) {
+  const found = [];
+  let rest = spans.filter((span) => allowed(span, around));
+  let at = start;
+  while (rest.length > 0 && at < end) {
+    const block = rest.find((span) => BLOCKS.includes(span.style));
+    const first = block ?? rest[0];
+    const others = rest.filter((span) => span !== first);
+    if (block) found.push(...branches(points, within(others, at, first.start), at, first.start, around));
+    else found.push(...leaves(points, at, first.start, around));
+    found.push(branch(points, others, first, around));
+    // What stands behind a block is on a line of its own already.
+    at = first.end + (block && points[first.end] === "\n" ? 1 : 0);
+    rest = within(others, at, end);
+  }
+  return [...found, ...leaves(points, at, end, around)];
+}
+
+function branch(points, others, span, around) {
+  const { style, start, end } = span;
+  const made = { style, parts: branches(points, within(others, start, end), start, end, [...around, style]) };
+  if (style === "link") made.href = address(String(span.url), ADDRESSES);
+  if (style === "pre" && typeof span.language === "string") made.language = span.language;
+  return made;
+}
+
+/** Whether a span says something that those around it do not. */
+function allowed(span, around) {
+  if (span.style === "quote") return around.filter((style) => style === "quote").length < DEEPEST;
+  return !around.includes(span.style) && !(span.style === "code" && around.includes("pre"));
+}
+
+function leaves(points, start, end, around) {
+  if (start >= end) return [];
+  const text = points.slice(start, end).join("");
+  return VERBATIM.some((style) => around.includes(style)) ? [{ text }] : parts(text);
 }
 
 const NO_NETWORKS = ["", "room", "gateway"];

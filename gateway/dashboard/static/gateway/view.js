@@ -88,15 +88,15 @@ export class View {
     const extras = attachments(entry);
     const text = entry.text ?? "";
     if (text === "" && extras.length) return [element("p", { className: "bubble" }, ...extras)];
-    const bubble = element("p", { className: "bubble", dir: "auto" }, ...extras, ...rich(text.slice(0, LONG)));
+    const bubble = element("div", { className: "bubble", dir: "auto" }, ...extras, ...rich(text.slice(0, LONG), entry.spans));
     if (text.length <= LONG) return [bubble];
-    return [bubble, this.rest(bubble, text)];
+    return [bubble, this.rest(bubble, text, entry.spans)];
   }
 
-  rest(bubble, text) {
+  rest(bubble, text, spans) {
     const more = element("button", { type: "button", className: "more" }, "Show all of it");
     more.addEventListener("click", () => {
-      bubble.replaceChildren(...rich(text));
+      bubble.replaceChildren(...rich(text, spans));
       more.remove();
     });
     return more;
