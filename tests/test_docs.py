@@ -24,7 +24,7 @@ from gateway.delivery.metrics import REGISTRY
 from gateway.mistakes import section_keys
 from gateway.sections import LayerSettings, MediaSettings, RoomSettings, Top
 from gateway.testing import TelegramCommunicator, XmppCommunicator
-from gateway.vocabulary import events
+from gateway.vocabulary import bodies, events
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -60,15 +60,15 @@ RECEIVED = {
 }
 OF_ONE_PLATFORM = ("Skipped", "Update", "Stanza")
 SENT = {
-    "Message": events.SendMessage,
-    "Edit": events.SendEdit,
-    "Delete": events.SendDelete,
-    "Reaction": events.SendReaction,
-    "Answer": events.SendAnswer,
-    "Typing": events.SendTyping,
-    "Accept": events.Accept,
-    "Handled": events.Handled,
-    "Waiting": events.Waiting,
+    "Message": bodies.SendMessage,
+    "Edit": bodies.SendEdit,
+    "Delete": bodies.SendDelete,
+    "Reaction": bodies.SendReaction,
+    "Answer": bodies.SendAnswer,
+    "Typing": bodies.SendTyping,
+    "Accept": bodies.Accept,
+    "Handled": bodies.Handled,
+    "Waiting": bodies.Waiting,
 }
 
 

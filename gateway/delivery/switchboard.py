@@ -103,7 +103,6 @@ class Switchboard:
         )
         self.rooms = Rooms(journal, self.log, self.conversations)
         self.presence = Presence(hub.process, hub.ring)
-        self._notices = Notices(self)
         self.serving = False
         """Whether the process has started and does not stop yet."""
         self._log_accounts = log_accounts
@@ -114,6 +113,7 @@ class Switchboard:
 
     def _wire(self, media: Media, *, room_bots: bool) -> None:
         """Connect the parts to each other."""
+        self._notices = Notices(self)
         self.names = self.rooms.names
         self.media = media
         self.hub.conversations = self.conversations
