@@ -17,6 +17,7 @@ from gateway.delivery.server import Arrival, Media, Streams
 from gateway.delivery.status import Status
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
+from gateway.media.sources import check_sources
 from gateway.vocabulary.errors import GatewayError, LedgerAway
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of
@@ -100,6 +101,7 @@ class AccountPort:
 
     def _record_one(self, rows: Rows, arrival: Arrival, at: float) -> Recorded | None:
         conversation = arrival.conversation
+        check_sources(arrival.event, self.account)
         event = made_whole(rows, conversation, arrival.facts, arrival.event)
         number = queries.record(rows, self.identity, arrival.delivery, conversation, event, at)
         if number is None:

@@ -1,4 +1,4 @@
-"""Which addresses and URLs of strangers we go to. Nothing here performs I/O.
+"""Which addresses the URL of a stranger may lead to. Nothing here performs I/O.
 
 What a stranger's URL leads to must be on the public network: our own machine, our neighbours and
 the metadata services of clouds answer whoever asks from where we are.
@@ -16,16 +16,6 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-
-from yarl import URL
-
-from gateway.vocabulary.errors import MediaError
-
-PORTS = (80, 443)
-FIRST_HIGH_PORT = 1024
-"""Below it lie mail servers, shells and the like, which may take a request for their own words."""
-
-LONGEST_URL = 2048
 
 _GLOBAL_V6 = ip_network("2000::/3")
 _TEREDO = ip_network("2001::/32")
@@ -61,23 +51,6 @@ def is_public(address: str) -> bool:
     if inner := found.sixtofour:
         return is_public(str(inner))
     return found in _GLOBAL_V6 and found.is_global and found not in _TEREDO
-
-
-def checked_url(text: str) -> URL:
-    """A stranger's URL; raises ``MediaError`` if it is none that we go to."""
-    try:
-        url = URL(text)
-        good = len(text) <= LONGEST_URL and url.scheme in ("https", "http") and bool(url.host)
-        port = url.port or 0
-    except ValueError:
-        good, port = False, 0
-    if not good:
-        raise MediaError("refused", "The address of the file is not one that can be fetched.")
-    if url.user is not None or url.password is not None:
-        raise MediaError("refused", "The address of the file holds a password; it is not used.")
-    if port not in PORTS and port < FIRST_HIGH_PORT:
-        raise MediaError("refused", f"Files are not fetched from port {port}.")
-    return url
 
 
 def _plain(address: str) -> IPv4Address | IPv6Address:

@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from gateway.media.addresses import Networks, checked_url
+from gateway.media.addresses import Networks
+from gateway.media.urls import checked_url
 from gateway.media.words import gone, too_large
 from gateway.vocabulary.errors import MediaError
 

@@ -12,10 +12,27 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from gateway.vocabulary.events import Event
 from gateway.vocabulary.ids import OWN_ACCOUNT
 
 _ACCOUNT = re.compile(r"([a-z][a-z0-9]*:[A-Za-z0-9_.-]{1,64})/.+", re.DOTALL)
 _UPLOAD = re.compile(rf"{re.escape(OWN_ACCOUNT)}/([A-Za-z0-9_-]{{22}})")
+
+
+def check_sources(event: Event, account: str) -> None:
+    """Raise ``ValueError`` if what came from a network names a file that is not for it to name.
+
+    A person may name addresses of the web, uploads, and files of their own network; never a path
+    on this machine.
+    """
+    for attachment in event.get("attachments") or ():
+        source = attachment.get("source")
+        if source and not (is_url(source) or upload_id(source) or _within(source, account)):
+            raise ValueError("it names a file that is not its own")
+
+
+def _within(source: str, account: str) -> bool:
+    return account_of_source(source) == account
 
 
 def is_url(source: str) -> bool:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.media.addresses import Networks, checked_url, is_public
+from gateway.media.addresses import Networks, is_public
+from gateway.media.urls import checked_url
 from gateway.vocabulary.errors import MediaError
 
 NEAR = [

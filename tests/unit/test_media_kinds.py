@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.media.kinds import INLINE, UNKNOWN, kind_of_type, plain_type, type_from_content
 from gateway.media.sources import (
     account_of_source,
+    check_sources,
     is_url,
     local_path,
     source_of_upload,
@@ -132,6 +134,31 @@ def test_only_an_id_is_an_upload(source: str) -> None:
 
 def test_an_upload_is_known_by_its_id() -> None:
     assert upload_id(UPLOAD) == "A" * 22
+
+
+def naming(source: str) -> dict[str, Any]:
+    return {"type": "web.message", "attachments": [{"kind": "photo", "source": source}]}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "file:/etc/passwd",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "telegram:default/AgAC",
+        "telegram:other/AgAC",
+        f"{UPLOAD}/..",
+    ],
+)
+def test_a_visitor_names_no_file_of_the_machine_or_of_another_network(source: str) -> None:
+    with pytest.raises(ValueError, match="not its own"):
+        check_sources(naming(source), "web:default")
+
+
+@pytest.mark.parametrize("source", [UPLOAD, "https://example.org/x", "telegram:default/AgAC"])
+def test_a_network_names_addresses_uploads_and_files_of_its_own(source: str) -> None:
+    check_sources(naming(source), "telegram:default")
 
 
 @pytest.mark.parametrize(
