@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.delivery.server import Arrival, Port
-from protocols.telegram.translate import (
-    Identity,
-    Unreadable,
-    arrivals_from_update,
-    migration_from_update,
-    stored,
-)
+from protocols.telegram.attendance import Attendance
+from protocols.telegram.authors import Identity
+from protocols.telegram.reading import Unreadable, stored
+from protocols.telegram.topics import Topics
+from protocols.telegram.translate import arrivals_from_update, migration_from_update
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +19,18 @@ logger = logging.getLogger(__name__)
 class Intake:
     """Takes updates in their order; what it has taken may be confirmed to Telegram."""
 
-    def __init__(self, port: Port, us: Identity) -> None:
+    def __init__(
+        self,
+        port: Port,
+        us: Identity,
+        topics: Topics | None = None,
+        pressed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.port = port
         self.us = us
+        self.topics = topics or Topics()
+        self.pressed = pressed
+        self._attendance = Attendance()
 
     async def take(self, updates: Sequence[Any]) -> None:
         """Record updates; returns once they are committed.
@@ -41,12 +48,19 @@ class Intake:
                 await self._move(*move)
                 continue
             try:
-                arrivals += arrivals_from_update(update, self.us)
+                arrivals += self._arrivals(update)
             except Unreadable as error:
                 dead.append((update, str(error)))
         await self._accept(arrivals)
         for update, reason in dead:
             await self._set_aside(update, reason)
+        for update in updates:
+            if query := query_id(update):
+                self.pressed(query)
+
+    def _arrivals(self, update: Any) -> list[Arrival]:
+        arrivals = arrivals_from_update(update, self.us)
+        return [self.topics.placed(each) for each in arrivals if self._attendance.is_new(each)]
 
     async def _accept(self, arrivals: list[Arrival]) -> None:
         if arrivals:
@@ -66,3 +80,10 @@ def update_id(update: Any) -> int | None:
     """The number of an update, if it has one."""
     number = update.get("update_id") if isinstance(update, dict) else None
     return number if type(number) is int else None
+
+
+def query_id(update: Any) -> str | None:
+    """The callback query that an update brings, if it does."""
+    query = update.get("callback_query") if isinstance(update, dict) else None
+    found = query.get("id") if isinstance(query, dict) else None
+    return found if isinstance(found, str) else None

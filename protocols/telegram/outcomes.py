@@ -18,8 +18,9 @@ from gateway.vocabulary.errors import (
     Refused,
     Uncertain,
 )
+from protocols.telegram.calls import is_file_trouble
+from protocols.telegram.places import key_with_chat
 from protocols.telegram.request import ApiError, ConnectFailed
-from protocols.telegram.translate import key_with_chat
 
 RETRY_SECONDS = 1.0
 """How long a 429 that does not say so lasts."""
@@ -32,10 +33,52 @@ CODES = (
     (403, "", "forbidden"),
     (400, "not found", "not_found"),
     (400, "is too long", "too_long"),
+    (400, "MESSAGE_TOO_LONG", "too_long"),
+    (400, "MESSAGE_ID_INVALID", "not_found"),
+    (400, "can't be edited", "too_old"),
+    (400, "can't be deleted", "too_old"),
+    (400, "REACTION", "unsupported"),
     (400, "rights", "forbidden"),
     (413, "", "too_long"),
 )
 """Status, what the description holds, and the code that an application gets."""
+
+
+DONE = {
+    "editMessageText": "message is not modified",
+    "editMessageCaption": "message is not modified",
+    "deleteMessage": "message to delete not found",
+    "answerCallbackQuery": "query is too old",
+}
+"""Refusals that say that there is nothing left to do."""
+
+OTHER_EDITS = {
+    "editMessageText": "there is no text in the message",
+    "editMessageCaption": "there is no caption in the message",
+}
+
+
+def is_done(method: str, error: TelegramError) -> bool:
+    """Whether a refusal is as good as a success."""
+    return isinstance(error, ApiError) and DONE.get(method, "\0") in error.description
+
+
+def is_other_edit(method: str, error: TelegramError) -> bool:
+    """Whether a text was to be changed where there is a caption, or the other way round."""
+    return isinstance(error, ApiError) and OTHER_EDITS.get(method, "\0") in error.description
+
+
+def is_about_the_file(error: TelegramError) -> bool:
+    """Whether Telegram does not take a file, so that another form of it may be tried."""
+    return isinstance(error, ApiError) and (
+        error.code == 413 or (error.code == 400 and is_file_trouble(error.description))
+    )
+
+
+def refusal_of_file(error: TelegramError) -> Refused:
+    """What is told when no form of a file was taken."""
+    too_large = isinstance(error, ApiError) and error.code == 413
+    return Refused("too_large" if too_large else "refused", str(error))
 
 
 def delivery_error_from(error: TelegramError, conversation: str) -> DeliveryError:

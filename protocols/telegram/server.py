@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from time import monotonic
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -18,21 +18,23 @@ from telegram.error import TelegramError
 
 from gateway.delivery.server import Limits, Port, ProtocolServer, Rate
 from gateway.delivery.status import State
-from gateway.vocabulary.errors import Delayed, Refused, UnknownEvent
-from gateway.vocabulary.events import Event, Facts
+from gateway.vocabulary.errors import MediaError, Refused
+from gateway.vocabulary.events import Event, Facts, kind_of
+from protocols.telegram.answers import SECONDS, Answers
+from protocols.telegram.attachments import own_file_id
+from protocols.telegram.authors import Identity
+from protocols.telegram.calls import query_id
 from protocols.telegram.connections import Connections, NotPlain
+from protocols.telegram.delivery import Delivery
+from protocols.telegram.files import Files
 from protocols.telegram.intake import Intake
 from protocols.telegram.outcomes import delivery_error_from, login_error_from
+from protocols.telegram.places import facts_from_key, place_from_key
 from protocols.telegram.polling import Patience, Poller
 from protocols.telegram.request import ANSWER_SECONDS, AnswerLost, ApiError, Request
 from protocols.telegram.settings import LimitNumbers, Settings
-from protocols.telegram.translate import (
-    ALLOWED_UPDATES,
-    Identity,
-    calls_from_event,
-    facts_from_key,
-    place_from_key,
-)
+from protocols.telegram.topics import Topics
+from protocols.telegram.translate import ALLOWED_UPDATES
 from protocols.telegram.webhook import Webhook, path_of, secret_from_settings, url_from_settings
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ class Server(ProtocolServer):
     patience: ClassVar[Patience] = Patience()
     watch_seconds: ClassVar[float] = 60
     """How often a webhook is looked after."""
+    answer_seconds: ClassVar[float] = SECONDS
+    """After how long a press that nobody answered is answered with nothing."""
 
     settings: Settings
 
@@ -76,8 +80,11 @@ class Server(ProtocolServer):
             get_updates_request=self.requests[1],
         )
         self.connections = Connections(f"{settings.api_url}/bot{token}/")
+        self.files = Files(self.connections, settings.api_url, token)
+        self.delivery = Delivery(self._ask, self.files, port.media)
+        self.answers = Answers(self._answer_nothing, self.answer_seconds)
+        self.topics = Topics()
         self.reads_groups = True
-        self._flooded: dict[int, float] = {}
 
     @property
     def limits(self) -> Limits:
@@ -110,11 +117,15 @@ class Server(ProtocolServer):
         """Serve until cancelled; raises ``CredentialsRefused``, or ``NotSent`` at the start."""
         self.port.status.set(State.CONNECTING)
         await self.identify()
-        intake = Intake(self.port, self.us)
-        if self.settings.webhook:
-            await self._serve_webhook(intake)
-        else:
-            await self._poll(intake)
+        intake = Intake(self.port, self.us, self.topics, self.answers.opened)
+        answering = asyncio.create_task(self.answers.run(), name=f"answers of {self.account}")
+        try:
+            if self.settings.webhook:
+                await self._serve_webhook(intake)
+            else:
+                await self._poll(intake)
+        finally:
+            answering.cancel()
 
     async def _poll(self, intake: Intake) -> None:
         try:
@@ -195,46 +206,35 @@ class Server(ProtocolServer):
 
     async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
         """Put one event on the wire; a message's native id is its message_id."""
-        try:
-            calls = calls_from_event(conversation, event)
-        except UnknownEvent as error:
-            raise Refused("unsupported", str(error)) from None
-        native = None
-        for method, parameters in calls:
-            result = await self._send(conversation, method, parameters)
-            if isinstance(result, dict) and "message_id" in result:
-                native = str(result["message_id"])
+        native = await self.delivery.deliver(conversation, event)
+        if kind_of(event) == "answer":
+            self.answers.answered(query_id(event["token"]))
+        if native is not None:
+            self.topics.learn(conversation, native)
         return native
 
-    async def _send(self, conversation: str, method: str, parameters: dict[str, Any]) -> Any:
-        try:
-            return await self._ask(method, parameters)
-        except TelegramError as error:
-            outcome = delivery_error_from(error, conversation)
-            if isinstance(outcome, Delayed):
-                outcome.whole_account = self._flood(parameters["chat_id"], outcome.seconds)
-            raise outcome from None
-
-    def _flood(self, chat: int, seconds: float) -> bool:
-        """Note a 429; whether it is the account's, not the chat's.
-
-        The Bot API does not tell which. When it refuses two chats at the same time, it is the
-        account's.
-        """
-        now = monotonic()
-        self._flooded = {key: until for key, until in self._flooded.items() if until > now}
-        self._flooded[chat] = now + seconds
-        return len(self._flooded) > 1
+    async def open(self, source: str) -> AsyncIterator[bytes]:
+        """Fetch a file that was sent to this bot; raises ``MediaError``."""
+        file_id = own_file_id(source, self.us.account)
+        if file_id is None:
+            raise MediaError("gone", f"{self.account} does not have the file.")
+        async for piece in self.files.pieces(file_id):
+            yield piece
 
     async def call(self, method: str, parameters: dict[str, Any]) -> Any:
         """Call any method of the Bot API, but for those that would take our updates away."""
         if method.lower() in OURS_ALONE:
             raise Refused("bad_request", f"{method} is for the gateway alone")
+        if method.lower() == "answercallbackquery":
+            self.answers.answered(str(parameters.get("callback_query_id")))
         try:
             return await self._ask(method, parameters)
         except TelegramError as error:
             place = f"telegram:{self.us.account}:{parameters.get('chat_id', 0)}"
             raise delivery_error_from(error, place) from None
+
+    async def _answer_nothing(self, query: str) -> Any:
+        return await self.call("answerCallbackQuery", {"callback_query_id": query})
 
     async def _ask(
         self,
@@ -291,5 +291,6 @@ class Server(ProtocolServer):
     async def close(self) -> None:
         """Give up the connections; a webhook stays, and Telegram keeps what comes meanwhile."""
         self.connections.close()
+        await self.files.close()
         for request in reversed(self.requests):
             await request.shutdown()
