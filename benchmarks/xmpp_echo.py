@@ -77,7 +77,7 @@ CUT_RATE, CUT_MESSAGES, CUTS = 200, 1_000, 10
 SECONDS = 60
 """For all answers; what is not there then is missing."""
 
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 30.0
 """After the last answer under cuts: what has not come by then is lost."""
 
 
