@@ -257,6 +257,8 @@ def _in_line(line: str, spans: Iterable[Span], start: int, end: int) -> list[Spa
 
 def _write_line(line: str, spans: Sequence[Span]) -> str:
     """Write a line with as many of its spans as directives can express."""
+    if not spans and _MARK.search(line) is None and not line.startswith(">"):
+        return line
     written = _marked(line, spans)
     if _read_line(written) == (line, list(spans)):
         return written

@@ -81,6 +81,12 @@ def test_a_block_of_code_has_its_language(page: Page, room: Chatroom) -> None:
     assert shown == '<pre data-language="python"><code>x = 1</code></pre>end'
 
 
+def test_a_block_of_code_keeps_its_lines(page: Page, room: Chatroom) -> None:
+    html(page, room, "x = 1\ny = 2", span("pre", 0, 11))
+    space = "return getComputedStyle(document.querySelector('pre code')).whiteSpace"
+    assert page.script(space) == "pre"
+
+
 def test_a_link_opens_elsewhere_and_tells_nothing(page: Page, room: Chatroom) -> None:
     html(page, room, "see this", span("link", 4, 8, url="https://example.org/a"))
     link = page.find(f"{BUBBLE} a")
