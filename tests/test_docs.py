@@ -208,6 +208,9 @@ def _of_telegram() -> Iterator[tuple[Any, Any]]:
         {"message": message},
         {"edited_message": {**message, "edit_date": 2}},
         {"channel_post": {"message_id": 1, "date": 1, "chat": chat, "photo": [{}]}},
+        {"message": {**message, "quote": {"text": "so"}, "media_group_id": "1"}},
+        {"message_reaction": {**base, "user": user, "new_reaction": []}},
+        {"callback_query": {"id": "1", "from": user, "message": message, "data": "0"}},
         {"message": {**base, "new_chat_members": [user]}},
         {"message": {**base, "left_chat_member": user}},
         {"callback_query": {"id": "1", "from": user, "message": message, "data": "x"}},
@@ -276,7 +279,8 @@ def test_a_chats_extensions_and_limits_are_specified(spec: str) -> None:
     for facts, _ in told(spec):
         for name, limits in facts["extensions"].items():
             assert f"``{name}``" in words
-            assert all(str(limit) in words for limit in limits.values())
+            numbers = [limit for limit in limits.values() if not isinstance(limit, list)]
+            assert all(str(number) in words for number in numbers)
 
 
 def frame_keys(name: str) -> set[str]:

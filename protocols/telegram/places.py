@@ -40,19 +40,18 @@ CHAT_KINDS = {
 }
 
 
-def extensions() -> dict[str, dict[str, Any]]:
-    """What every chat of Telegram can do, for a bot."""
-    return {
-        "message": {"max_text": MAX_TEXT, "unit": "utf16"},
-        "reply": {},
-        "spans": {"styles": list(STYLES)},
-        "edit": {},
-        "delete": {"seconds": DELETE_SECONDS},
-        "reaction": {"emoji": list(SHOWN), "most": MOST},
-        "file": {"max_size": MAX_UPLOAD, "caption": MAX_CAPTION},
-        "button": {},
-        "typing": {},
-    }
+EXTENSIONS: dict[str, dict[str, Any]] = {
+    "message": {"max_text": MAX_TEXT, "unit": "utf16"},
+    "reply": {},
+    "spans": {"styles": list(STYLES)},
+    "edit": {},
+    "delete": {"seconds": DELETE_SECONDS},
+    "reaction": {"emoji": list(SHOWN), "most": MOST},
+    "file": {"max_size": MAX_UPLOAD, "caption": MAX_CAPTION},
+    "button": {},
+    "typing": {},
+}
+"""What every chat of Telegram can do, for a bot; one for all of them, as there may be many."""
 
 
 def chat_from_payload(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,7 +100,7 @@ def _facts(chat: Chat, thread: int | None, user: Author | None, us: Identity) ->
         "chat": chat,
         "thread": None if thread is None else str(thread),
         "user": user,
-        "extensions": extensions(),
+        "extensions": EXTENSIONS,
     }
 
 

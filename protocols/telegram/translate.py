@@ -255,6 +255,7 @@ def actions_from_query(query: Mapping[str, Any], conversation: str, us: Identity
         "type": "telegram.action",
         "id": str(integer(message["message_id"])),
         "button": data,
+        "data": None,  # the ledger knows
         "author": author_from_user(query["from"], us),
         "token": f"{conversation}|{clean(string(query['id']))}",
         "at": time.time(),
