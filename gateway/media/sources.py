@@ -52,7 +52,7 @@ def local_path(source: str) -> Path | None:
 def account_of_source(source: str) -> str | None:
     """The account whose server opens a source."""
     found = _ACCOUNT.fullmatch(source)
-    return found[1] if found and upload_id(source) is None else None
+    return found[1] if found and found[1] != OWN_ACCOUNT else None
 
 
 def upload_id(source: str) -> str | None:
