@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gateway.vocabulary.events import Attachment
-
 UNKNOWN = "application/octet-stream"
 
 HEAD = 64 * 1024
@@ -93,8 +91,3 @@ def kind_of_type(name: str) -> str:
     if name not in INLINE:
         return "document"
     return {"image": "photo", "video": "video", "audio": "audio"}[name.partition("/")[0]]
-
-
-def is_shown(attachment: Attachment) -> bool:
-    """Whether a page may show an attachment where it stands, by what was announced."""
-    return plain_type(attachment.get("type")) in INLINE
