@@ -83,6 +83,8 @@ class Departure:
     verdict: Verdict | None = None
     withdrawn: bool = False
     """Its sender has given up waiting and will send it again itself: never repeat it here."""
+    blamed: bool = False
+    """It may be why the server ended the stream."""
 
     def withdraw(self) -> None:
         """Nobody waits for this stanza any more."""
@@ -123,6 +125,11 @@ class Departures:
         """What goes out again after a resumption; it keeps its place and gets new numbers."""
         self._kept = deque(departure for departure in self._kept if not departure.withdrawn)
         return iter([departure.text for departure in self._kept])
+
+    def blame(self) -> None:
+        """The server ended the stream over one of the stanzas that it has not acknowledged."""
+        for departure in self._kept:
+            departure.blamed = True
 
     def abandon(self, handled: int | None) -> None:
         """The session is gone; ``handled`` is the server's last count if it still knows it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.vocabulary.errors import NotSent, Refused, Uncertain
 from gateway.vocabulary.events import Event, Facts, kind_of
+from protocols.xmpp.acknowledgement import Departure
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
 from protocols.xmpp.identity import Identity, bare
@@ -21,7 +22,7 @@ from protocols.xmpp.stanzas import (
     stanza_from_typing,
     stanza_from_xml,
 )
-from protocols.xmpp.stream import Stream
+from protocols.xmpp.suspects import Suspects
 
 PROOF_SECONDS = 60.0
 """How long a message waits for its confirmation: long enough to notice a dead link and resume."""
@@ -39,6 +40,7 @@ class Delivery:
     attendance: Attendance
     places: Places
     proofs: Proofs
+    suspects: Suspects
     catchup: CatchUp
 
     async def deliver(self, place: str, facts: Facts, event: Event) -> str | None:
@@ -59,7 +61,6 @@ class Delivery:
         if group:
             await self._be_in(place)
         await self._be_up_to_date(place if group else self.us.jid)
-        stream = self.link.ready()
         name = id_from_ref(event.get("ref"))
         said = self.proofs.said(bare(place), name, event["text"])
         if said is not None:
@@ -67,7 +68,7 @@ class Delivery:
         kind = "groupchat" if group else "chat"
         text = stanza_from_event(event, to=self.places.address(place), kind=kind, name=name)
         with self.proofs.await_(bare(place), name, reflected=group) as proof:
-            native = await self._prove(stream, text, proof)
+            native = await self._say(text, proof)
         self.attendance.visited(place)
         return native
 
@@ -84,17 +85,34 @@ class Delivery:
         text = stanza_from_xml(str(event.get("xml", "")))
         name = uuid.uuid4().hex
         with self.proofs.await_("", name, reflected=False) as proof:
-            await self._prove(self.link.ready(), text, proof)
+            await self._say(text, proof)
 
-    async def _prove(self, stream: Stream, text: str, proof: Proof) -> str:
-        departure = stream.say(text, proof.verdict)
+    async def _say(self, text: str, proof: Proof) -> str:
+        """Say it when it is its turn; raises ``Refused`` if the server does not bear it."""
+        async with self.suspects.turn(proof.name):
+            departure = self.link.ready().say(text, proof.verdict)
+            try:
+                native = await self._proven(proof)
+            except (NotSent, Uncertain):
+                self._blame(proof.name, departure)
+                raise
+            finally:
+                departure.withdraw()
+        self.suspects.acquit(proof.name)
+        return native
+
+    async def _proven(self, proof: Proof) -> str:
         try:
             async with asyncio.timeout(PROOF_SECONDS):
                 return await proof.future
         except TimeoutError:
             raise Uncertain(f"not confirmed within {PROOF_SECONDS:.0f} s") from None
-        finally:
-            departure.withdraw()
+
+    def _blame(self, name: str, departure: Departure) -> None:
+        if departure.blamed:
+            self.suspects.blame(name)
+        if self.suspects.guilty(name):
+            raise Refused("refused", "the server ended the stream over this, twice")
 
     # What has to be waited for before
 

@@ -35,6 +35,7 @@ from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Settings
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.subscriptions import Subscriptions
+from protocols.xmpp.suspects import Suspects
 
 DRAIN_SECONDS = 0.5
 PEOPLE_SECONDS = 0.2
@@ -74,6 +75,7 @@ class Server(ProtocolServer):
             attendance=self._attendance,
             places=self._places,
             proofs=proofs,
+            suspects=Suspects(),
             catchup=self._catchup,
         )
         incoming = Incoming(

@@ -48,6 +48,18 @@ STREAM_ERROR = "{http://etherx.jabber.org/streams}error"
 STREAM_ERRORS = "{urn:ietf:params:xml:ns:xmpp-streams}"
 STARTTLS = "{urn:ietf:params:xml:ns:xmpp-tls}starttls"
 
+OUR_FAULT = (
+    "bad-format",
+    "bad-namespace-prefix",
+    "invalid-namespace",
+    "invalid-xml",
+    "not-well-formed",
+    "policy-violation",
+    "restricted-xml",
+    "unsupported-stanza-type",
+)
+"""Stream errors that a stanza of ours may be the cause of (RFC 6120, 4.9.3)."""
+
 Settle = Callable[[], None]
 
 
@@ -444,6 +456,11 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         elif condition == "see-other-host" and found is not None:
             other = (found.text or "").strip()[:200]
             self.drop(Unreachable(f"{self.where} says to use {other!r}: set [xmpp] host"))
+        elif condition in OUR_FAULT:
+            # Resuming would say it again. In a new session each message is said anew, alone.
+            self.session.departures.blame()
+            self.session.name = None
+            self.drop(Unreachable(f"{self.where} does not take what we said: {condition}"))
         else:
             self.drop(Unreachable(f"{self.where} closed the stream: {condition}"))
 

@@ -114,3 +114,13 @@ def test_a_session_that_is_gone_with_its_count_leaves_none() -> None:
     departures, told = departed(2)
     departures.abandon(1)
     assert told == [(0, True), (1, False)]
+
+
+def test_only_what_is_not_acknowledged_can_have_ended_the_stream() -> None:
+    departures = Departures()
+    first, second = Departure("first"), Departure("second")
+    departures.add(first)
+    departures.add(second)
+    departures.acknowledge(1)
+    departures.blame()
+    assert (first.blamed, second.blamed) == (False, True)

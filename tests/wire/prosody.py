@@ -33,6 +33,7 @@ admins = {{ "admin@localhost" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 smacks_hibernation_time = {hibernation}
+c2s_stanza_size_limit = {largest}
 ssl = {{ certificate = "{certificate}", key = "{key}" }}
 VirtualHost "localhost"
 Component "conference.localhost" "muc"
@@ -55,6 +56,7 @@ class Prosody:
         archive: bool = False,
         hibernation: int = 60,
         nagle: bool = False,
+        largest: int = 262_144,
         users: Iterable[str] = ("bot", "alice", "bob", "eve"),
     ) -> None:
         if not PROGRAM.exists():
@@ -75,6 +77,7 @@ class Prosody:
                 tls_port=self.tls_port,
                 modules=modules,
                 hibernation=hibernation,
+                largest=largest,
                 network_settings="" if nagle else AT_ONCE,
                 certificate=self.certificate,
                 key=key,
