@@ -170,6 +170,8 @@ def edit(text: str, spans: Iterable[Span], edits: Sequence[Edit]) -> Styled:
     The changes are sorted and do not overlap. What is inserted where a span begins or ends is
     outside of it.
     """
+    if not edits:
+        return text, list(spans)
     pieces, done, length = list[str](), 0, 0
     new: list[tuple[int, int]] = []
     for start, end, by in edits:
@@ -178,8 +180,6 @@ def edit(text: str, spans: Iterable[Span], edits: Sequence[Edit]) -> Styled:
         new.append((length, length + len(by)))
         done, length = end, length + len(by)
     pieces.append(text[done:])
-    if not edits:
-        return text, list(spans)
     places = [
         (span, _start(span["start"], edits, new), _end(span["end"], edits, new)) for span in spans
     ]

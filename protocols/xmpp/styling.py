@@ -55,6 +55,8 @@ def text_and_spans_from_styling(body: str) -> Styled:
     """
     if not _may_be_styled(body):
         return body, []
+    if "\n" not in body and not body.startswith((">", _FENCE)):
+        return _read_line(body)
     return _read_blocks(body.split("\n"), 0)
 
 
@@ -257,7 +259,7 @@ def _in_line(line: str, spans: Iterable[Span], start: int, end: int) -> list[Spa
 
 def _write_line(line: str, spans: Sequence[Span]) -> str:
     """Write a line with as many of its spans as directives can express."""
-    if not spans and _MARK.search(line) is None and not line.startswith(">"):
+    if not spans and _ARMING.search(line) is None and not line.startswith(">"):
         return line
     written = _marked(line, spans)
     if _read_line(written) == (line, list(spans)):
@@ -291,6 +293,8 @@ def _marked(line: str, spans: Sequence[Span]) -> str:
 
 def _armed(line: str, opening: set[int], own: set[int]) -> str:
     """Put a joiner before what is not one of our own directives and could be taken for one."""
+    if len(_ARMING.findall(line)) == len(own) and not line.startswith(">"):
+        return line
     places = {0} if line.startswith((">", _FENCE)) and 0 not in own else set[int]()
     last = {mark: _last_closing(line, mark) for mark in _STYLES}
     in_code = False
