@@ -242,14 +242,15 @@ def _of_xmpp() -> Iterator[tuple[Any, Any]]:
 
 def _of_web() -> Iterator[tuple[Any, Any]]:
     from protocols.websocket.guests import facts_from_key
-    from protocols.websocket.translate import Said, event_from_said
+    from protocols.websocket.said import Said, event_from_said
 
     author = TelegramCommunicator.person(1, "Ada")
+    kinds = ("message", "edit", "delete", "reaction", "action")
     for key in ("web:default:lobby", "web:default:~0123456789abcdef"):
-        yield (
-            facts_from_key(key),
-            {**event_from_said(Said("message", "x"), author, None, 1.0), "id": "1"},
-        )
+        for said in (Said(kind, "x", id="1") for kind in kinds):
+            event = event_from_said(said, author, None, 1.0, key)
+            known = {"data": "y"} if said.kind == "action" else {}
+            yield facts_from_key(key), {"id": "1", **event, **known}
 
 
 @pytest.mark.parametrize("spec", ["telegram", "xmpp", "web"])
@@ -292,8 +293,9 @@ def test_the_frames_of_the_web_platform_are_as_specified() -> None:
     from protocols.websocket.translate import failed, frame_from_entry
 
     ((_, event), *_) = told("web")
-    optional = {"attachments", "reply_to", "origin"}
-    assert set(frame_from_entry(Entry(1, event))) | optional == frame_keys("Message")
+    optional = {"attachments", "reply_to", "origin", "spans", "buttons", "quoted"}
+    frame = frame_from_entry(Entry(1, event), lambda _: None)
+    assert set(frame) | optional == frame_keys("Message")
     assert set(failed("code", "detail", None)) == frame_keys("Failed")
 
 

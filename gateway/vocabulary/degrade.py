@@ -6,6 +6,7 @@ steps, each of which the chat can show; its server delivers them one by one.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ _COMPOSED = ("text", "spans", "attachments", "buttons")
 
 def _files(event: Event, chat: Chat) -> tuple[list[Attachment], list[Attachment]]:
     """The attachments that go as files, and those that are said in words."""
-    limit = chat.extensions.get("file", {}).get("max_size", 0)
+    limit = chat.extensions["file"].get("max_size", math.inf) if chat.can("file") else -1
     files: list[Attachment] = []
     others: list[Attachment] = []
     for attachment in event.get("attachments") or ():

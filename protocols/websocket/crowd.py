@@ -53,11 +53,11 @@ class Crowd:
         if self._outlets.pop(outlet, None) is not None:
             self._changed()
 
-    def show(self, frame: Event, *, but: Outlet | None = None) -> None:
-        """Show a frame that is not of the log to everybody here."""
+    def show(self, frame: Event, *, but: Outlet | None = None, person: str | None = None) -> None:
+        """Show a frame that is not of the log to everybody here, or to one person's sockets."""
         wire = wire_from_frame(frame)
-        for outlet in tuple(self._outlets):
-            if outlet is not but:
+        for outlet, author in tuple(self._outlets.items()):
+            if outlet is not but and person in (None, author["id"]):
                 _put(outlet, wire)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Crowd:
 
     def _hear(self, entry: Entry) -> None:
         self._head = max(self._head, entry.seq)
-        wire = wire_from_frame(frame_from_entry(entry))
+        wire = wire_from_frame(frame_from_entry(entry, self._port.media.link))
         for outlet in self._audience(entry.seq) if self._ahead else tuple(self._outlets):
             _put(outlet, wire)
 

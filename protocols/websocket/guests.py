@@ -11,8 +11,9 @@ from django.http import parse_cookie
 
 from gateway.vocabulary.events import Author, Facts
 from gateway.vocabulary.ids import check_room_name, key_parts
+from gateway.vocabulary.nesting import STYLES
 from gateway.vocabulary.text import clean_name
-from protocols.websocket.translate import MAX_TEXT, client_from_query
+from protocols.websocket.said import MAX_TEXT, client_from_query
 from protocols.websocket.visitors import COOKIE, name_of, new_visitor, visitor_from_cookie
 
 _PATH = re.compile(r"/ws/(?:chat|rooms/(?P<room>[^/]+))/?")
@@ -100,9 +101,15 @@ def extensions() -> dict[str, dict[str, Any]]:
     """What a web chat can do; ``author``: it shows who spoke, so a text needs no name in front."""
     return {
         "message": {"max_text": MAX_TEXT, "unit": "codepoints"},
-        "typing": {},
         "author": {},
+        "spans": {"styles": list(STYLES)},
         "reply": {},
+        "edit": {},
+        "delete": {},
+        "reaction": {"emoji": None, "most": None},
+        "file": {"caption": MAX_TEXT},
+        "button": {},
+        "typing": {},
     }
 
 

@@ -26,7 +26,7 @@ from protocols.websocket.ports import listening_socket
 from protocols.websocket.reactor import running_reactor
 from protocols.websocket.settings import Settings
 from protocols.websocket.sockets import Sockets
-from protocols.websocket.translate import shown_author
+from protocols.websocket.translate import answer_from_event, shown_author
 from protocols.websocket.uploads import Uploads
 
 logger = logging.getLogger(__name__)
@@ -107,11 +107,15 @@ class Server(ProtocolServer):
 
     async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
         """Show what is not recorded to the sockets that are here; the log brings the rest."""
-        if kind_of(event) != "typing":
+        crowd, kind = self.crowds.find(conversation), kind_of(event)
+        if kind not in ("typing", "answer"):
             raise Refused("unsupported", f"{event['type']} reaches a web chat by its log")
-        if crowd := self.crowds.find(conversation):
+        if crowd is not None and kind == "typing":
             author = event.get("author") or _bot(facts)
             crowd.show({"type": "typing", "author": shown_author(author)})
+        elif crowd is not None:
+            person, frame = answer_from_event(event)
+            crowd.show(frame, person=person)
         return None
 
     async def administers(self, conversation: str, author: str) -> bool:

@@ -14,11 +14,18 @@ from typing import Any
 
 from gateway.delivery.server import Arrival, Entry, Port
 from gateway.vocabulary.errors import LedgerAway, RoomError
-from gateway.vocabulary.events import Event
+from gateway.vocabulary.events import Event, kind_of
 from protocols.websocket import translate
 from protocols.websocket.crowd import Crowd, Crowds
 from protocols.websocket.guests import Guest, extensions, facts_from_key, guest_from_scope
 from protocols.websocket.outlets import Outlet, PlainOutlet, WireOutlet
+from protocols.websocket.said import (
+    BadFrame,
+    Said,
+    delivery_from_said,
+    event_from_said,
+    said_from_text,
+)
 from protocols.websocket.visitors import set_cookie_from_visitor
 
 logger = logging.getLogger(__name__)
@@ -30,6 +37,7 @@ PAGE = 50
 """Entries of the log that are read at a time."""
 PRIVATE_HISTORY = 50
 """Past messages of a private chat that a newcomer is shown."""
+CHANGES = ("edit", "delete")
 FORBIDDEN = 4403
 RETRY_SECONDS = 1.0
 """When a message may be tried again that the ledger did not take."""
@@ -136,7 +144,7 @@ class Socket:
 
     async def _show(self, page: list[Entry], seen: int) -> int:
         for entry in page:
-            self._put(translate.frame_from_entry(entry))
+            self._put(translate.frame_from_entry(entry, self.port.media.link))
             await self.outlet.drained()
             seen = entry.seq
         return seen
@@ -165,17 +173,27 @@ class Socket:
                 continue
             try:
                 await self._hear(event.get("text"))
-            except translate.BadFrame as error:
+            except BadFrame as error:
                 self._put(translate.failed(error.code, str(error), error.ref))
 
     async def _hear(self, text: str | None) -> None:
         if text is None:
-            raise translate.BadFrame("binary", "frames are text, not binary")
-        said = translate.said_from_text(text)
+            raise BadFrame("binary", "frames are text, not binary")
+        said = said_from_text(text)
         if said.kind == "typing":
             self._type()
+        elif said.kind in CHANGES and not await self._may_change(said.id):
+            detail = "only who said a message can change it or take it away"
+            raise BadFrame("forbidden", detail, said.ref)
         else:
             await self._say(said)
+
+    async def _may_change(self, message: str) -> bool:
+        """Whether the message is the guest's own."""
+        found = await self.port.streams.read(self.guest.conversation, int(message) - 1, 1)
+        if not found or found[0].seq != int(message) or kind_of(found[0].event) != "message":
+            return False
+        return bool(found[0].event["author"]["id"] == self.guest.author["id"])
 
     def _type(self) -> None:
         author = self.guest.author
@@ -183,13 +201,13 @@ class Socket:
         frame = {"type": "typing", "author": translate.shown_author(author)}
         self.crowd.show(frame, but=self.outlet)
 
-    async def _say(self, said: translate.Said) -> None:
+    async def _say(self, said: Said) -> None:
         guest = self.guest
         arrival = Arrival(
             guest.conversation,
             facts_from_key(guest.conversation),
-            translate.event_from_said(said, guest.author, guest.client, time.time()),
-            translate.delivery_from_said(said, guest.visitor, guest.client),
+            event_from_said(said, guest.author, guest.client, time.time(), guest.conversation),
+            delivery_from_said(said, guest.visitor, guest.client),
         )
         try:
             await self.port.accept([arrival])
@@ -207,8 +225,8 @@ class Socket:
 def _ref(event: dict[str, Any]) -> str | None:
     """The ref of a frame that is refused unread."""
     try:
-        return translate.said_from_text(event.get("text") or "").ref
-    except translate.BadFrame as error:
+        return said_from_text(event.get("text") or "").ref
+    except BadFrame as error:
         return error.ref
 
 

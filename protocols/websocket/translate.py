@@ -1,4 +1,4 @@
-"""Frames of the web platform <-> events. Nothing here performs I/O.
+"""Events to frames of the web platform. Nothing here performs I/O.
 
 A frame is a JSON object in a text message; ``docs/specs/web.rst`` specifies it.
 """
@@ -6,126 +6,51 @@ A frame is a JSON object in a text message; ``docs/specs/web.rst`` specifies it.
 from __future__ import annotations
 
 import json
-import re
 import struct
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
 from gateway.delivery.server import Entry
-from gateway.vocabulary.events import Author, Event, kind_of
-from gateway.vocabulary.text import clean
+from gateway.vocabulary.events import Attachment, Author, Button, Event, kind_of
+from gateway.vocabulary.words import Link
 
-MAX_TEXT = 65_536
-"""The longest text of a message, in code points."""
-MAX_REFERENCE = 128
-"""The longest ``ref``, ``client`` or ``reply_to``, in code points."""
-
-_REFERENCE = re.compile(rf"[!-~]{{1,{MAX_REFERENCE}}}")
-_HIDDEN = frozenset({"type", "key", "raw", "foreign"})
+_HIDDEN = frozenset({"type", "key", "raw", "foreign", "bridged", "origin_id", "album"})
 
 
-class BadFrame(ValueError):
-    """A frame that cannot be taken; ``code`` is for programs, the text for people."""
-
-    def __init__(self, code: str, detail: str, ref: str | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.ref = ref
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a frame of a browser says."""
-
-    kind: Literal["message", "typing"]
-    text: str = ""
-    ref: str | None = None
-    reply_to: str | None = None
-
-
-def said_from_text(text: str) -> Said:
-    """Read a text message; what is no JSON object is itself the text. Raises ``BadFrame``."""
-    try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError):
-        frame = None
-    if not isinstance(frame, dict):
-        return Said("message", _text(text, None))
-    return _said_from_frame(frame)
-
-
-def _said_from_frame(frame: dict[str, Any]) -> Said:
-    ref = _reference(frame, "ref")
-    match frame.get("type"):
-        case "message":
-            reply_to = _reference(frame, "reply_to", ref)
-            return Said("message", _text(frame.get("text"), ref), ref, reply_to)
-        case "typing":
-            return Said("typing", ref=ref)
-        case None:
-            raise BadFrame("no_type", 'a frame needs a "type": message or typing', ref)
-        case _:
-            raise BadFrame("unknown_type", 'the "type" of a frame is message or typing', ref)
-
-
-def _text(text: Any, ref: str | None) -> str:
-    if not isinstance(text, str):
-        raise BadFrame("bad_text", 'a message needs a "text", a string', ref)
-    if len(text) > MAX_TEXT:
-        raise BadFrame("too_long", f"a message has at most {MAX_TEXT} characters", ref)
-    if not text.strip():
-        raise BadFrame("empty", "a message needs some text", ref)
-    return clean(text)
-
-
-def _reference(frame: dict[str, Any], name: str, ref: str | None = None) -> str | None:
-    value = frame.get(name)
-    if value is None:
-        return None
-    if isinstance(value, str) and _REFERENCE.fullmatch(value):
-        return value
-    raise BadFrame(
-        f"bad_{name}", f'"{name}" is a string of 1 to {MAX_REFERENCE} visible ASCII characters', ref
-    )
-
-
-def client_from_query(value: str) -> str | None:
-    """The name a client gives itself (``?client=``), or None if it is none."""
-    return value if _REFERENCE.fullmatch(value) else None
-
-
-def event_from_said(said: Said, author: Author, client: str | None, at: float) -> Event:
-    """The event that a message of a browser is."""
-    return {
-        "type": "web.message",
-        "text": said.text,
-        "author": author,
-        "attachments": [],
-        "reply_to": said.reply_to,
-        "at": at,
-        "client": client,
-        "ref": said.ref,
-    }
-
-
-def delivery_from_said(said: Said, visitor: str, client: str | None) -> str | None:
-    """What names the message when it is sent again, or None."""
-    if client is None or said.ref is None:
-        return None
-    return f"{visitor} {client} {said.ref}"
-
-
-def frame_from_entry(entry: Entry) -> Event:
-    """The frame that shows an entry of a chat's log."""
+def frame_from_entry(entry: Entry, link: Link) -> Event:
+    """The frame that shows an entry of a chat's log; ``link`` says where the files are."""
     event = entry.event
     body = {key: value for key, value in event.items() if key not in _HIDDEN}
     frame: Event = {"type": kind_of(event), "seq": entry.seq, "client": None, "ref": None} | body
-    frame["id"] = str(entry.seq)
+    frame["id"] = event.get("id") or str(entry.seq)
     if "author" in frame:
         frame["author"] = shown_author(frame["author"])
+    if frame.get("attachments"):
+        frame["attachments"] = [_shown_file(one, link) for one in frame["attachments"]]
+    if frame.get("buttons"):
+        frame["buttons"] = [[_shown_button(one) for one in row] for row in frame["buttons"]]
     return frame
+
+
+def _shown_file(attachment: Attachment, link: Link) -> Event:
+    """An attachment with a link instead of its source, which is nobody else's business."""
+    shown = {key: value for key, value in attachment.items() if key != "source"}
+    return shown | {"url": link(attachment)} if "source" in attachment else shown
+
+
+def _shown_button(button: Button) -> Event:
+    """A button without what it means, which is the application's business."""
+    return {key: value for key, value in button.items() if key != "data"}
+
+
+def answer_from_event(event: Event) -> tuple[str, Event]:
+    """The frame that answers a press, and the id of the person whose sockets it is for."""
+    words = event["token"].rpartition("|")[2].split(" ")
+    person, client, ref = ([unquote(word) for word in words] + ["", "", ""])[:3]
+    frame = {"type": "answer", "client": client, "ref": ref, "text": event.get("text", "")}
+    return person, frame
 
 
 def shown_author(author: Author) -> dict[str, Any]:
