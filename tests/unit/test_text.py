@@ -128,7 +128,7 @@ def test_flags_are_cut_between_pairs() -> None:
     assert list(split("🇩🇪🇫🇷🇮🇹", 5)) == ["🇩🇪🇫🇷", "🇮🇹"]
 
 
-@given(st.lists(st.sampled_from([*GRAPHEMES, "a", "b "]), max_size=20), st.integers(9, 30))
+@given(st.lists(st.sampled_from([*GRAPHEMES, "a", " "]), max_size=20), st.integers(9, 30))
 def test_no_grapheme_is_cut(graphemes: list[str], limit: int) -> None:
     ends = {len("".join(graphemes[:count])) for count in range(len(graphemes) + 1)}
     places, place = set[int](), 0
