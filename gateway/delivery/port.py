@@ -142,6 +142,12 @@ class AccountPort:
         )
         return {key: facts or await self._switchboard.facts(key) for key, facts in found.items()}
 
+    async def topic_of(self, conversation: str, native: str) -> str | None:
+        """See ``Port.topic_of``."""
+        return await self._journal.read(
+            lambda rows: queries.topic_with(rows, self.account, conversation, native)
+        )
+
     async def move(self, old: str, new: str) -> None:
         """See ``Port.move``."""
         if account_of(new) != self.account:

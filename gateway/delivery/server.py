@@ -135,6 +135,12 @@ class Port(Protocol):
     async def conversations(self) -> dict[str, Facts]:
         """The account's conversations that are groups or members of a room."""
 
+    async def topic_of(self, conversation: str, native: str) -> str | None:
+        """The conversation within this one (a topic of it) that has a message with this native id.
+
+        For networks that do not say in which topic something happened to a message.
+        """
+
     async def move(self, old: str, new: str) -> None:
         """A conversation has another key now (Bot API: migration to a supergroup)."""
 

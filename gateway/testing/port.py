@@ -102,6 +102,8 @@ class MemoryPort:
         self.notes: dict[str, str] = {}
         self.known: dict[str, Facts] = {}
         self.moved: list[tuple[str, str]] = []
+        self.topics: dict[tuple[str, str], str] = {}
+        """What ``topic_of`` finds."""
         self.away = False
         self.changed = asyncio.Condition()
         self._seen: set[tuple[str, str]] = set()
@@ -136,6 +138,10 @@ class MemoryPort:
     async def conversations(self) -> dict[str, Facts]:
         """See ``Port.conversations``."""
         return dict(self.known)
+
+    async def topic_of(self, conversation: str, native: str) -> str | None:
+        """See ``Port.topic_of``."""
+        return self.topics.get((conversation, native))
 
     async def move(self, old: str, new: str) -> None:
         """See ``Port.move``."""

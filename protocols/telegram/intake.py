@@ -10,7 +10,7 @@ from gateway.delivery.server import Arrival, Port
 from protocols.telegram.attendance import Attendance
 from protocols.telegram.authors import Identity
 from protocols.telegram.reading import Unreadable, stored
-from protocols.telegram.topics import Topics
+from protocols.telegram.topics import Topics, within
 from protocols.telegram.translate import arrivals_from_update, migration_from_update
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Intake:
                 await self._move(*move)
                 continue
             try:
-                arrivals += self._arrivals(update)
+                arrivals += await self._arrivals(update)
             except Unreadable as error:
                 dead.append((update, str(error)))
         await self._accept(arrivals)
@@ -58,9 +58,15 @@ class Intake:
             if query := query_id(update):
                 self.pressed(query)
 
-    def _arrivals(self, update: Any) -> list[Arrival]:
+    async def _arrivals(self, update: Any) -> list[Arrival]:
         arrivals = arrivals_from_update(update, self.us)
-        return [self.topics.placed(each) for each in arrivals if self._attendance.is_new(each)]
+        arrivals = [self.topics.placed(each) for each in arrivals if self._attendance.is_new(each)]
+        for place, arrival in enumerate(arrivals):
+            if is_somewhere_in_forum(update, arrival):
+                # To a message of long ago, or from before the last start.
+                topic = await self.port.topic_of(arrival.conversation, arrival.event["id"])
+                arrivals[place] = within(arrival, topic) if topic else arrival
+        return arrivals
 
     async def _accept(self, arrivals: list[Arrival]) -> None:
         if arrivals:
@@ -80,6 +86,13 @@ def update_id(update: Any) -> int | None:
     """The number of an update, if it has one."""
     number = update.get("update_id") if isinstance(update, dict) else None
     return number if type(number) is int else None
+
+
+def is_somewhere_in_forum(update: Any, arrival: Arrival) -> bool:
+    """Whether somebody reacted in a forum and nobody said in which topic."""
+    if arrival.event["type"] != "telegram.reaction" or arrival.facts["thread"] is not None:
+        return False
+    return (update["message_reaction"].get("chat") or {}).get("is_forum") is True
 
 
 def query_id(update: Any) -> str | None:

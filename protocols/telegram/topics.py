@@ -38,7 +38,11 @@ class Topics:
             return arrival
         chat, _ = place_from_key(arrival.conversation)
         thread = self._threads.get((chat, event["id"]))
-        if thread is None:
-            return arrival
-        facts = arrival.facts | {"thread": str(thread)}
-        return replace(arrival, conversation=f"{arrival.conversation}:{thread}", facts=facts)
+        return arrival if thread is None else within(arrival, f"{arrival.conversation}:{thread}")
+
+
+def within(arrival: Arrival, topic: str) -> Arrival:
+    """The arrival in a topic of its chat."""
+    _, thread = place_from_key(topic)
+    facts = arrival.facts | {"thread": str(thread)}
+    return replace(arrival, conversation=topic, facts=facts)

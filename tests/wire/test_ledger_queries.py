@@ -489,6 +489,23 @@ async def test_native_ids_that_begin_anew_name_the_latest_message(journal: Journ
     assert await journal.write(fill) == "lobby#2"
 
 
+@pytest.mark.parametrize(
+    ("native", "topic"), [("5", f"{OLD}:3"), ("6", None), ("7", None)], ids=str
+)
+async def test_topic_of_a_message_is_found_by_its_native_id(
+    journal: Journal, native: str, topic: str | None
+) -> None:
+    from gateway.ledger import queries
+
+    def fill(rows: Rows) -> str | None:
+        for place, own in ((f"{OLD}:3", "5"), (OLD, "6"), (f"{OLD}0:3", "7")):
+            queries.keep_facts(rows, place, ACCOUNT, FACTS)
+            queries.keep_copy(rows, f"lobby#{own}", place, 0, own, "a", NOW)
+        return queries.topic_with(rows, ACCOUNT, OLD, native)
+
+    assert await journal.write(fill) == topic
+
+
 async def test_what_is_double_after_a_move_is_there_once(journal: Journal) -> None:
     from gateway.ledger import queries
 

@@ -148,6 +148,18 @@ async def test_reaction_to_what_we_said_in_a_topic_belongs_to_it(api, alice, bot
     assert arrival.conversation == f"{key_of(forum)}:{thread}"
 
 
+async def test_reaction_of_long_after_is_looked_up(api, alice, bot, port, server):
+    forum = api.supergroup("Forum", forum=True)
+    await forum.promotes(bot)
+    said = await alice.says(forum, "hello", thread=forum.topic("News"))
+    bot.updates.drop()
+    port.topics[key_of(forum), str(said["message_id"])] = f"{key_of(forum)}:3"
+    async with running(api, server):
+        await alice.reacts(forum, said, "👍")
+        [arrival] = await port.wait_for(1)
+    assert (arrival.conversation, arrival.facts["thread"]) == (f"{key_of(forum)}:3", "3")
+
+
 async def test_who_comes_is_told_once(api, alice, bot, group, port, server):
     await group.promotes(bot)
     async with running(api, server):

@@ -18,6 +18,7 @@ from gateway.ledger.queries.copies import (
     latest_buttons,
     message_from_native,
     native_from_origin,
+    topic_with,
 )
 from gateway.ledger.queries.inbox import (
     Received,
@@ -157,6 +158,7 @@ __all__ = [
     "steps",
     "suspect",
     "take_lease",
+    "topic_with",
     "touch_rooms",
     "try_again",
     "unhandled",

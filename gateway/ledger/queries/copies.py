@@ -76,6 +76,21 @@ def message_from_native(rows: Rows, conversation: str, native: str) -> str | Non
     return None if row is None else row[0]
 
 
+def topic_with(rows: Rows, account: str, conversation: str, native: str) -> str | None:
+    """The conversation within another one that knows a message by its native id."""
+    within = f"{conversation}:"
+    row = rows.one(
+        "SELECT conversation FROM gateway_copy WHERE native = %s AND conversation IN"
+        " (SELECT key FROM gateway_conversation WHERE account = %s AND grouped"
+        " AND substr(key, 1, %s) = %s) ORDER BY id DESC LIMIT 1",
+        native,
+        account,
+        len(within),
+        within,
+    )
+    return None if row is None else row[0]
+
+
 def native_from_origin(rows: Rows, conversation: str, author: str, origin_id: str) -> str | None:
     """The native id of the latest message that its author's client calls so (XEP-0308)."""
     row = rows.one(
