@@ -365,6 +365,15 @@ async def test_own_file_that_telegram_forgot_is_sent_along(
     assert api.files.content(group.messages[0]["voice"]["file_id"]) == b"a voice"
 
 
+async def test_round_video_is_sent_along_as_a_video(api, alice, group, port, server, tmp_path):
+    said = await alice.sends_file(group, "video_note", b"round")
+    source = f"telegram:default/{said['video_note']['file_id']}"
+    file = attachment(tmp_path, port, b"round", "video", type="video/mp4")
+    port.media.files[source] = port.media.files[file["source"]]
+    await send(server, group, text="", attachments=[file | {"source": source}])
+    assert api.files.content(group.messages[0]["video"]["file_id"]) == b"round"
+
+
 async def test_picture_that_is_none_becomes_a_document(group, port, server, tmp_path):
     attachments = [attachment(tmp_path, port, b"words", "photo", type="image/png")]
     await send(server, group, text="look", attachments=attachments)
