@@ -26,7 +26,7 @@ COMMITS = {
     "inbox": "AccountPort._record",
     "outbox": "_queued",
     "handled": "_handled",
-    "copies": "Outbox._sent",
+    "copies": "._sent",
     "note": "AccountPort.note.<locals>.<lambda>",
     "entry": "Rooms.tell.<locals>.<lambda>",
     "web log": "._append.<locals>.operation",
@@ -103,8 +103,9 @@ def of(network: str, pending: Any) -> bool:
     operation = pending.operation
     given = getattr(operation, "keywords", {})
     owner = getattr(getattr(operation, "func", None), "__self__", None)
-    about = given.get("account") or given.get("conversation") or getattr(owner, "account", network)
-    return str(about).startswith(network)
+    about = [given.get("account"), given.get("conversation"), getattr(owner, "account", None)]
+    about += [getattr(one, "conversation", None) for one in getattr(operation, "args", ())]
+    return next((name.startswith(network) for name in about if name), True)
 
 
 def moment(what: str, network: str) -> tuple[type, str, Matches, Callable[[], None]]:

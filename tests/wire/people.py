@@ -126,6 +126,11 @@ class Link:
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
+    @property
+    def busy(self) -> bool:
+        """Whether anybody is connected, or was and may still have something on its way."""
+        return bool(self._tasks)
+
     def cut(self) -> None:
         """Reset every connection: what is on its way is lost."""
         for writer in list(self._writers):

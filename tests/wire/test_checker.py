@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import pytest
 
-from checker import AnswerLost, Chronicle, Died, Said, Shown, faults
+from checker import AnswerLost, Chronicle, Cut, Died, Said, Shown, faults, repeats
 
-SAID = (Said("a", 1), Said("a", 2), Said("a", 3))
-ONE, TWO, THREE = (Shown("a", number) for number in (1, 2, 3))
+SAID = (Said("net a", "ann", 1), Said("net a", "ann", 2), Said("net a", "ann", 3))
+ONE, TWO, THREE = (Shown("net a", "ann", number) for number in (1, 2, 3))
+BEN = Said("net a", "ben", 1)
+BEN_SHOWN = Shown("net a", "ben", 1)
+SAID_IN_B = tuple(Said("net b", one.speaker, one.number) for one in (*SAID, BEN))
+ONE_B, TWO_B, THREE_B, BEN_B = (
+    Shown("net b", one.speaker, one.number) for one in (ONE, TWO, THREE, BEN_SHOWN)
+)
+LOST = AnswerLost("net a", "ann", 2)
 
 KEPT: dict[str, Chronicle] = {
     "each once": [*SAID, ONE, TWO, THREE],
-    "two conversations cross": [*SAID, Said("b", 1), ONE, Shown("b", 1), TWO, THREE],
+    "two conversations cross": [*SAID, Said("b", "ben", 1), ONE, Shown("b", "ben", 1), TWO, THREE],
+    "two speakers cross": [*SAID, BEN, ONE, BEN_SHOWN, TWO, THREE],
+    "a room is one order": [
+        *(*SAID, BEN, *SAID_IN_B),
+        *(ONE, BEN_SHOWN, ONE_B, BEN_B, TWO, THREE, TWO_B, THREE_B),
+    ],
     "a death excuses the last": [*SAID, ONE, TWO, Died(), TWO, THREE],
     "each death excuses one": [*SAID, ONE, Died(), ONE, Died(), ONE, TWO, THREE],
-    "a lost answer excuses its own": [*SAID, ONE, TWO, AnswerLost("a", 2), TWO, THREE],
+    "a lost answer excuses its own": [*SAID, ONE, TWO, LOST, TWO, THREE],
+    "a cut excuses the last of its network": [*SAID, ONE, TWO, Cut("net"), TWO, THREE],
 }
 BROKEN: dict[str, Chronicle] = {
-    "lost": [*SAID, ONE, THREE],
-    "shown before": [*SAID, ONE, THREE, TWO],
+    "ann 2 was lost": [*SAID, ONE, THREE],
+    "ben 1 was lost": [*SAID, BEN, ONE, TWO, THREE],
+    "shown before ann 2": [*SAID, ONE, THREE, TWO],
+    "not so in net b": [
+        *(*SAID, BEN, *SAID_IN_B),
+        *(ONE, BEN_SHOWN, TWO, THREE, ONE_B, TWO_B, BEN_B, THREE_B),
+    ],
     "again": [*SAID, ONE, ONE, TWO, THREE],
-    "again, after 1": [*SAID, ONE, Died(), ONE, ONE, TWO, THREE],
-    "again, after 2": [*SAID, ONE, TWO, Died(), ONE, TWO, THREE],
-    "again, after 3": [*SAID, ONE, TWO, Died(), THREE, TWO],
-    "nobody": [*SAID, ONE, TWO, THREE, Shown("a", 4)],
+    "again, after ann 1": [*SAID, ONE, Died(), ONE, ONE, TWO, THREE],
+    "again, after ann 2": [*SAID, ONE, TWO, Died(), ONE, TWO, THREE],
+    "again, after ann 3": [*SAID, ONE, TWO, Died(), THREE, TWO],
+    "again, after ben 1": [*SAID, BEN, ONE, BEN_SHOWN, Died(), ONE, TWO, THREE],
+    "ann 1 was shown again": [*SAID, ONE, TWO, LOST, ONE, TWO, THREE],
+    "ann 2 was shown again": [*SAID, ONE, TWO, Cut("other"), TWO, THREE],
+    "nobody": [*SAID, ONE, TWO, THREE, Shown("net a", "ann", 4)],
+    "'who?'": [*SAID, ONE, TWO, THREE, Shown("net a", "", None, "who?")],
 }
 
 
@@ -35,3 +57,12 @@ def test_a_promise_that_was_kept(chronicle: Chronicle) -> None:
 @pytest.mark.parametrize(("words", "chronicle"), BROKEN.items(), ids=BROKEN)
 def test_a_promise_that_was_broken(words: str, chronicle: Chronicle) -> None:
     assert any(words in fault for fault in faults(chronicle))
+
+
+def test_a_repeat_where_there_is_no_excuse() -> None:
+    chronicle = [*SAID, ONE, TWO, Died(), TWO, THREE]
+    assert faults(chronicle, never_twice={"net a"}) != []
+
+
+def test_repeats_are_counted_excused_or_not() -> None:
+    assert repeats([*SAID, ONE, TWO, Died(), TWO, THREE]) == {"net a": 1}
