@@ -318,8 +318,10 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         if kind == "message" and not self._is_for_bot(event):
             return
         # At a room, ``room_message`` is the hook that shows; its bot has ``chat_message``.
-        if self.kind == "room" or not await self._call(f"{self.kind}_{kind}", event):
-            await self._call(f"chat_{kind}", event)
+        handler = None if self.kind == "room" else getattr(self, f"{self.kind}_{kind}", None)
+        handler = handler or getattr(self, f"chat_{kind}", None)
+        if handler is not None:
+            await handler(event)
         if kind == "action":
             await self._answer_at_all(event)
 
@@ -482,7 +484,8 @@ def _not_shown(count: int) -> str:
 
 def _steps(event: Event) -> dict[int, Any]:
     """What the handler of an event had learned in a life before."""
-    return {int(ordinal): result for ordinal, result in event.get("steps", {}).items()}
+    steps = event.get("steps")
+    return {int(ordinal): result for ordinal, result in steps.items()} if steps else {}
 
 
 def _words(event: Event) -> str:

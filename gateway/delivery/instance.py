@@ -91,7 +91,9 @@ class Instance:
     def _take(self, port: str) -> Item | None:
         """The next item, if it is this port's turn."""
         queue, place = self.conversation.queue, 0
-        while self.in_hand is None and place < len(queue):
+        if not queue or self.in_hand is not None:
+            return None
+        while place < len(queue):
             item = queue[place]
             if not self._wanted(item):
                 del queue[place]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 ROOM_NAME_LIMIT = 64
@@ -43,6 +44,7 @@ def protocol_of(conversation: str) -> str:
     return conversation.partition(":")[0]
 
 
+@lru_cache(maxsize=1024)  # asked several times of each event
 def account_of(conversation: str) -> str:
     """The account that a conversation belongs to, as ``protocol:account``."""
     protocol, account, _ = key_parts(conversation)
