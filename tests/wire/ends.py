@@ -326,11 +326,15 @@ class Xmpp:
         self.link.cut()
         self.scribe.happened(Cut("xmpp", "a cut"))
 
-    async def restart(self, *, kill: bool) -> None:
-        """Restart the server; people come back to it before the gateway can."""
+    async def restart(self) -> None:
+        """Restart the server; people come back to it before the gateway can.
+
+        In order: a Prosody that is killed loses a message itself, between the archive of who
+        sent it and that of whom it is for.
+        """
         async with self._quiet:
             self.link.refusing = True
-            await (self.prosody.kill() if kill else self.prosody.stop())
+            await self.prosody.stop()
             self.link.cut()
             await self._go()
             await self.prosody.start()

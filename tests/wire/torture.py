@@ -209,8 +209,8 @@ class Torture:
         self.xmpp.cut()
 
     async def restart(self) -> None:
-        """Restart the XMPP server, in order or not."""
-        await self.xmpp.restart(kill=self.chance.random() < 0.5)
+        """Restart the XMPP server."""
+        await self.xmpp.restart()
 
     # The end
 
