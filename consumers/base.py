@@ -18,6 +18,7 @@ from uuid import uuid4
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
+from consumers.choices import OVER, marked, question_of, words_of
 from consumers.commands import RoomCommands
 from consumers.relay import Relay
 from gateway.delivery.hand import event_in_hand
@@ -54,6 +55,8 @@ class Dialogue:
     hand: Hand
     ordinal: int
     person: str
+    question: str
+    """The ref of what was asked."""
     answer: asyncio.Future[str]
     resumed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,7 +69,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     """
 
     room_commands: ClassVar[bool] = True
-    """Whether ``/join``, ``/leave``, ``/who``, ``/rooms``, ``/nick``, ``/id``, ``/help`` work."""
+    """Whether ``/join``, ``/leave`` and the others of ``RoomCommands`` work."""
 
     channel_posts: ClassVar[bool] = False
     """Whether posts of channels reach ``chat_message``; in rooms they are relayed anyhow."""
@@ -85,7 +88,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         self._dialogues: list[Dialogue] = []
         self._readers: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await send({"type": f"{self.kind}.accept", "events": ["*"]})
+        await send({"type": f"{self.kind}.accept", "events": ["*", *self._outcomes()]})
         try:
             await self._open()
             await self._read()
@@ -95,6 +98,14 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
                 reader.cancel()
             if self._ended.done() and not self._ended.cancelled():
                 self._ended.exception()
+
+    def _outcomes(self) -> list[str]:
+        """Of the kinds that have to be asked for, those that there is a handler for."""
+        return [
+            kind
+            for kind in ("sent", "failed")
+            if any(hasattr(self, f"{prefix}_{kind}") for prefix in (self.kind, "chat"))
+        ]
 
     async def _open(self) -> None:
         """Call ``connect``, as if for an event: what it says is said once per conversation."""
@@ -163,10 +174,14 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """Say something and return the next words of the same person in this conversation.
 
         Survives a restart: the handler runs again from its beginning, what it said is not said
-        again, and answers that came before are returned at once. ``timeout`` in seconds counts
-        from the question; raises ``AnswerTimeout``.
+        again, and answers that came before are returned at once. With ``buttons``, what the
+        pressed one means is an answer too. ``timeout`` in seconds counts from the question;
+        raises ``AnswerTimeout``.
         """
-        await self.reply(question, **parts)
+        ref = parts.pop("ref", None) or self.ref()
+        if "buttons" in parts:
+            parts["buttons"] = marked(parts["buttons"], ref)
+        await self.reply(question, ref=ref, **parts)
         hand = self._in_hand()
         ordinal = self._next_step(hand)
         if ordinal in hand.steps:
@@ -174,12 +189,14 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if answer is None:
                 raise AnswerTimeout(question)
             return str(answer)
-        return await self._wait_for_answer(hand, ordinal, timeout)
+        person, loop = hand.event["author"]["id"], asyncio.get_running_loop()
+        return await self._wait_for(
+            Dialogue(hand, ordinal, person, ref, loop.create_future()), timeout
+        )
 
-    async def _wait_for_answer(self, hand: Hand, ordinal: int, timeout: float | None) -> str:
-        loop = asyncio.get_running_loop()
-        dialogue = Dialogue(hand, ordinal, hand.event["author"]["id"], loop.create_future())
-        until = await self._deadline(hand, ordinal, timeout)
+    async def _wait_for(self, dialogue: Dialogue, timeout: float | None) -> str:
+        hand = dialogue.hand
+        until = await self._deadline(hand, dialogue.ordinal, timeout)
         self._dialogues.append(dialogue)
         key = hand.event["key"]
         await self.base_send({"type": f"{self.kind}.waiting", "keys": [key], "until": until})
@@ -230,13 +247,22 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     def _dialogue_for(self, event: Event) -> Dialogue | None:
         if kind_of(event) not in ("message", "action"):
             return None
-        person = event.get("author", {}).get("id")
-        return next((open_ for open_ in self._dialogues if open_.person == person), None)
+        person, question = event["author"]["id"], question_of(event)
+        return next(
+            (
+                dialogue
+                for dialogue in self._dialogues
+                if dialogue.person == person and question in (None, dialogue.question)
+            ),
+            None,
+        )
 
     async def _answer(self, dialogue: Dialogue, event: Event) -> None:
         """Record the answer with the handled mark of its event, then let the handler go on."""
         self._dialogues.remove(dialogue)
-        key, text = dialogue.hand.event["key"], _words(event)
+        key, text = dialogue.hand.event["key"], words_of(event)
+        if kind_of(event) == "action":
+            await self._acknowledge(event)
         await self.base_send(
             {
                 "type": f"{self.kind}.handled",
@@ -320,15 +346,17 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         # At a room, ``room_message`` is the hook that shows; its bot has ``chat_message``.
         handler = None if self.kind == "room" else getattr(self, f"{self.kind}_{kind}", None)
         handler = handler or getattr(self, f"chat_{kind}", None)
-        if handler is not None:
+        if kind == "action" and question_of(event) is not None:
+            await self.answer(event, OVER)
+        elif handler is not None:
             await handler(event)
-        if kind == "action":
-            await self._answer_at_all(event)
+        if kind == "action" and not self._in_hand().answered:
+            await self._acknowledge(event)
 
-    async def _answer_at_all(self, action: Event) -> None:
+    async def _acknowledge(self, action: Event) -> None:
         """Whoever presses a button waits for an answer, if only for an empty one."""
-        if not self._in_hand().answered:
-            await self.answer(action)
+        body = {"token": action["token"], "text": "", "ref": f"answer-{action['key']}"}
+        await self.base_send({"type": "chat.answer", **body})
 
     def _is_for_bot(self, event: Event) -> bool:
         if event.get("foreign"):
@@ -353,9 +381,9 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
     async def relay(self, event: Event) -> Event | None:
         """What of a message or edit of this conversation its room is told; None keeps it out.
 
-        What another gateway brought here stays here: two of them in one place would never end.
+        It is not asked about what another gateway brought here: that stays here.
         """
-        return None if event.get("bridged") else event
+        return event
 
     async def room_message(self, event: Event) -> None:
         """Show in this conversation what was said elsewhere in its room."""
@@ -486,8 +514,3 @@ def _steps(event: Event) -> dict[int, Any]:
     """What the handler of an event had learned in a life before."""
     steps = event.get("steps")
     return {int(ordinal): result for ordinal, result in steps.items()} if steps else {}
-
-
-def _words(event: Event) -> str:
-    """What a person answers: what they write, or what the button means that they press."""
-    return str(event["text"] if kind_of(event) == "message" else event["data"] or "")

@@ -22,6 +22,7 @@ class RoomCommands:
         "/who": "/who: who is in the room",
         "/rooms": "/rooms: the rooms that are open to you",
         "/nick": "/nick NAME: the name you are shown by in rooms",
+        "/delete": "/delete, as an answer to your own message: take it away elsewhere in the room",
         "/id": "/id: the key of this chat, for the configuration",
         "/help": "/help: this list",
     }
@@ -92,6 +93,16 @@ class RoomCommands:
         nicks[event["author"]["id"]] = chosen
         self.consumer.session["nicks"] = dict(list(nicks.items())[-500:])
         return f"You are {chosen} in rooms now."
+
+    async def delete(self, event: Event) -> str:
+        """Take a message away for its author, where the network does not tell that it is gone."""
+        if self.consumer.room is None:
+            return "This chat is in no room."
+        if not event.get("reply_to"):
+            return self.HELP["/delete"]
+        names = {"type": f"{self.consumer.kind}.delete", "id": event["reply_to"]}
+        told = await self.consumer.tell(event | names)
+        return "It is taken away elsewhere." if told else "That is no message of yours in the room."
 
     async def id(self, event: Event) -> str:
         """Say the key of this chat."""

@@ -44,6 +44,8 @@ class Relay:
 
     async def to_room(self, room: str, kind: str, event: Event) -> bool:
         """Tell the room what was said or done here; False if that is not the room's business."""
+        if event.get("bridged"):
+            return True  # two gateways in one place would never end
         manners = self.consumer.gateway.rooms.manners_of(room)
         if not manners.hears(self.consumer.conversation):
             return kind == "message"

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 SECONDS = 3_600.0
 """How seldom one conversation is told the same of another."""
 
-KINDS = ("message", "edit", "delete")
+WORDS = {"message": "not shown", "edit": "not changed", "delete": "not taken away"}
 """What people miss; a reaction that cannot be shown is not worth a line."""
+
+ABOUT_FILES = ("too_large", "gone", "refused")
+"""Codes that are about the file of a message that has one."""
 
 
 class Notices:
@@ -31,15 +34,21 @@ class Notices:
     def wanted(self, row: Outgoing, code: str) -> bool:
         """Whether somebody elsewhere should hear that a row was refused; then they have."""
         origin = row.event.get("origin")
-        if not origin or protocol_of(origin) == "room" or kind_of(row.event) not in KINDS:
+        kind = kind_of(row.event)
+        if not origin or protocol_of(origin) == "room" or kind not in WORDS:
             return False
+        if code == "not_found" and kind != "message":
+            return False  # it was said before that chat came into the room
         return self._pace.allows(f"{origin} {row.conversation} {code}", time.monotonic())
 
-    async def tell(self, row: Outgoing, detail: str) -> None:
+    async def tell(self, row: Outgoing, code: str, detail: str) -> None:
         """Say so where it was said, as an answer to it."""
         facts = await self._switchboard.facts(row.conversation)
         place = name_in_text(facts["chat"]["title"] or facts["chat"]["id"])
-        text = f"(not shown in {place}, {protocol_of(row.conversation)}: {detail})"
+        words = WORDS[kind_of(row.event)]
+        if code in ABOUT_FILES and row.event.get("attachments"):
+            words = f"the file is {words}"
+        text = f"({words} in {place}, {protocol_of(row.conversation)}: {detail})"
         answered = row.event.get("message") or row.event.get("id")
         event = {"type": "chat.message", "text": text, "ref": f"refused-{row.id}"}
         await self._switchboard.conversations.record.said(

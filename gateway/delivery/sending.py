@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
 from gateway.ledger import queries
@@ -22,6 +24,10 @@ from gateway.vocabulary.degrade import (
     Chat,
     Copy,
     Step,
+    files_in_words,
+    gone,
+    is_ours,
+    reactions_in_words,
     said_again,
     steps_from_event,
     without_file,
@@ -41,6 +47,10 @@ WITHOUT_FILE = ("too_large", "gone", "refused")
 """Codes of a refusal by which a message with a file goes on without it."""
 
 
+MAY_BE_NOTHING = ("message", "answer")
+"""Kinds of which a chat may have nothing to show; what else shows nothing has no message there."""
+
+
 class Sending:
     """Sends the rows of one account."""
 
@@ -53,6 +63,8 @@ class Sending:
         """Bring one row to an outcome."""
         facts = await self._outbox.facts(row.conversation)
         event, chat = await self._resolved(row, facts)
+        if kind_of(event) == "message" and row.parts == 0 and files_in_words(event, chat):
+            self._outbox.failed(row, "too_large", "a file that this chat does not take")
         try:
             await self._take_steps(row, facts, event, chat)
         except Refused as refused:
@@ -70,7 +82,7 @@ class Sending:
         dies, one row of a conversation at most has an unknown fate.
         """
         steps = steps_from_event(event, chat)
-        if not steps and kind_of(event) != "message":
+        if not steps and kind_of(event) not in MAY_BE_NOTHING:
             raise Refused("not_found", f"{event.get('id')!r} is not shown there, or cannot change")
         first, number = None, row.parts
         while number < len(steps):
@@ -78,7 +90,8 @@ class Sending:
             try:
                 native = await self._outbox.deliver(row, facts, step.event)
             except Refused as refused:
-                steps[number:] = _instead(refused, event, step, chat)
+                steps[number:] = _instead(refused, event, [step, *steps[number + 1 :]], chat)
+                self._lost_file(row, refused, step, chat)
                 continue
             first = first or native
             number += 1
@@ -87,7 +100,7 @@ class Sending:
         self._out.inc()
         self._outbox.sent(row, first)
         if row.parts < len(steps):
-            await self._commit(partial(self._sent, row, step, number, native))
+            await self._commit(partial(self._sent, row, steps, native))
         else:
             await self._commit(partial(queries.sent, outbox=row.id, parts=row.parts, native=None))
 
@@ -97,9 +110,18 @@ class Sending:
         queries.part_sent(rows, row.id, parts, native)
         _keep(rows, row, step, native)
 
-    def _sent(self, row: Outgoing, step: Step, parts: int, native: str | None, rows: Rows) -> None:
-        queries.sent(rows, row.id, parts, native)
-        _keep(rows, row, step, native)
+    def _sent(self, row: Outgoing, steps: Sequence[Step], native: str | None, rows: Rows) -> None:
+        queries.sent(rows, row.id, len(steps), native)
+        _keep(rows, row, _named(steps[-1], row, len(steps) - 1), native)
+        for step in steps:  # not one by one: what a row still has to do is found by its copies
+            if kind_of(step.event) == "delete":
+                queries.forget_copy(rows, row.conversation, step.event["id"])
+
+    def _lost_file(self, row: Outgoing, refused: Refused, step: Step, chat: Chat) -> None:
+        """Tell whoever sent a file that nobody there can have it."""
+        files = step.event.get("attachments") or ()
+        if refused.code in WITHOUT_FILE and any(chat.link(file) is None for file in files):
+            self._outbox.failed(row, refused.code, str(refused))
 
     async def _refuse(self, row: Outgoing, refused: Refused) -> None:
         logger.warning("conversation=%s refused=%s: %s", row.conversation, refused.code, refused)
@@ -128,22 +150,21 @@ class Sending:
         )
         if event.get("reply_to") is None and "id" not in event:
             return event, chat
-        known = await self._journal.read(partial(_known, row=row))
-        if event.get("reply_to"):
-            event = event | {"reply_to": known[0]}
-        return event, Chat(
-            chat.conversation, chat.extensions, chat.form, known[1], known[2], chat.link
-        )
+        return await self._journal.read(partial(_known, row=row, chat=chat))
 
 
-def _known(rows: Rows, row: Outgoing) -> tuple[str | None, list[Copy], list[Copy]]:
-    """What a row answers; the parts of what it is about; the line of reactions under that."""
-    answered, about = row.event.get("reply_to"), row.event.get("id")
-    reply = _parts(rows, row.conversation, answered) if answered else []
-    if about is None:
-        return (reply[0].native if reply else None), [], []
-    line = queries.copies(rows, row.conversation, f"{about}{LINE}")
-    return (reply[0].native if reply else None), _parts(rows, row.conversation, about), line
+def _known(rows: Rows, row: Outgoing, chat: Chat) -> tuple[Event, Chat]:
+    """The references of a row resolved: what it answers, what it is about, the line under that."""
+    event, conversation = row.event, row.conversation
+    if event.get("reply_to"):
+        answered = _parts(rows, conversation, event["reply_to"])
+        event = event | {"reply_to": answered[0].native if answered else None}
+    if "id" not in event:
+        return event, chat
+    about = _whole_message(rows, conversation, event["id"])
+    line = queries.copies(rows, conversation, f"{about}{LINE}")
+    copies = _parts(rows, conversation, about)
+    return event | {"id": about}, replace(chat, copies=copies, line=line)
 
 
 def _parts(rows: Rows, conversation: str, reference: str) -> list[Copy]:
@@ -154,26 +175,43 @@ def _parts(rows: Rows, conversation: str, reference: str) -> list[Copy]:
     return found
 
 
+def _whole_message(rows: Rows, conversation: str, reference: str) -> str:
+    """What the ledger calls a message of which a reference may be one part's native id."""
+    if queries.copies(rows, conversation, reference):
+        return reference
+    return queries.message_from_native(rows, conversation, reference) or reference
+
+
 def _named(step: Step, row: Outgoing, number: int) -> Step:
     """A step under a ref of its own, so that the network knows a repetition of it."""
     ref = row.event["ref"]
     return Step(step.event | {"ref": f"{ref}.{number}" if number else ref}, step.part)
 
 
-def _instead(refused: Refused, event: Event, step: Step, chat: Chat) -> list[Step]:
-    """What is sent instead of a step that was refused; raises the refusal if there is nothing."""
+def _instead(refused: Refused, event: Event, steps: Sequence[Step], chat: Chat) -> list[Step]:
+    """What is sent instead of steps, the first of which was refused; raises the refusal if nothing.
+
+    What stands for one step takes its place, so that the others keep their numbers.
+    """
+    step, rest = steps[0], steps[1:]
     kind = kind_of(step.event)
     if refused.code in WITHOUT_FILE and step.event.get("attachments") and kind == "message":
-        return without_file(step, chat)
-    if refused.code == "too_old" and kind == "edit":
+        return [*without_file(step, chat), *rest]
+    if kind_of(event) == "edit" and kind == "edit" and refused.code == "too_old":
         return said_again(event, chat)
+    if kind == "delete" and refused.code == "too_old":
+        copy = Copy(step.part, step.event["id"], step.event.get("origin_id"))
+        if instead := gone(event, replace(chat, copies=[copy])):
+            return [*instead, *rest]
+    if kind == "reaction" and "reactions" in event and refused.code != "not_found":
+        return reactions_in_words(event, chat)
     raise refused
 
 
 def _keep(rows: Rows, row: Outgoing, step: Step, native: str | None) -> None:
     """Remember where a message appears now, or what can be pressed under it."""
     event, conversation = step.event, row.conversation
-    kind, buttons = kind_of(event), event.get("buttons")
+    kind = kind_of(event)
     if native is None:
         return
     if kind == "message":
@@ -186,7 +224,14 @@ def _keep(rows: Rows, row: Outgoing, step: Step, native: str | None) -> None:
             event.get("author", {}).get("id", ""),
             time.time(),
             origin_id=event["ref"],
-            buttons=buttons,
+            buttons=_choices(event),
         )
     elif kind == "edit":
-        queries.change_buttons(rows, conversation, native, buttons or [])
+        queries.change_buttons(rows, conversation, native, event.get("buttons") or [])
+
+
+def _choices(event: Event) -> list[Any] | None:
+    """What can be pressed under a message: nothing, if our bot says something else by now."""
+    if event.get("buttons"):
+        return list(event["buttons"])
+    return [] if is_ours(event) and not str(event.get("message")).endswith(LINE) else None

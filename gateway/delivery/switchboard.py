@@ -305,7 +305,7 @@ class Switchboard:
         self.tell_failed(row.sender, row.event["ref"], code, detail)
         self.watch(row.conversation, "failed", row.event | {"code": code, "detail": detail})
         if self._notices.wanted(row, code):
-            self._soon(self._notices.tell(row, detail))
+            self._soon(self._notices.tell(row, code, detail))
 
     def _sent(self, row: Outgoing, native: str | None) -> None:
         self._notify(row.sender, "sent", {"ref": row.event["ref"], "id": native or ""})

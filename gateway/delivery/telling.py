@@ -11,13 +11,19 @@ from typing import Any
 from gateway.delivery.metrics import EVENTS_DROPPED
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
+from gateway.vocabulary.degrade import LINE
 from gateway.vocabulary.events import Event, kind_of
 from gateway.vocabulary.ids import message_id, room_key
+from gateway.vocabulary.nesting import STYLES
+from gateway.vocabulary.spans import without_styles
 
 logger = logging.getLogger(__name__)
 
 QUOTED = 200
 """Code points that are quoted of a message that is answered."""
+
+SHOWN = frozenset(STYLES) - {"spoiler"}
+"""Styles that tell nothing in a quotation when they are left out."""
 
 AUTHORS_ONLY = ("edit", "delete")
 """What only the author of a message may do with it."""
@@ -41,7 +47,17 @@ def append_told(
     if kind_of(event) == "reaction":
         author, origin = event["author"], event.get("origin")
         event["reactions"] = queries.react(rows, target, author, event["emoji"], origin)
+    elif kind_of(event) == "edit":
+        _complete(event, said)
     return queries.append(rows, room_key(room), key, event, event["at"])
+
+
+def _complete(edit: Event, said: Event) -> None:
+    """A change leaves what it cannot change: what is answered, and files that it does not name."""
+    for name in ("reply_to", "quoted"):
+        edit[name] = said.get(name)
+    if not edit.get("attachments"):
+        edit["attachments"] = said.get("attachments") or []
 
 
 def _append_message(
@@ -56,10 +72,16 @@ def _append_message(
     seq, new = queries.append(rows, room_key(room), key, event, event["at"])
     if new and native is not None and origin is not None:
         author, message = event["author"]["id"], message_id(room, seq)
-        queries.keep_copy(
-            rows, message, origin, 0, native, author, event["at"], origin_id=origin_id
-        )
+        if not (native == origin_id and _is_anothers(rows, origin, native, author)):
+            queries.keep_copy(
+                rows, message, origin, 0, native, author, event["at"], origin_id=origin_id
+            )
     return seq, new
+
+
+def _is_anothers(rows: Rows, conversation: str, native: str, author: str) -> bool:
+    """Whether a name that an author's client chose is that of somebody else's message."""
+    return queries.author_of_native(rows, conversation, native) not in (None, author)
 
 
 def _message_meant(rows: Rows, room: str, origin: str | None, reference: str) -> str | None:
@@ -67,8 +89,9 @@ def _message_meant(rows: Rows, room: str, origin: str | None, reference: str) ->
     if reference.startswith(f"{room}#"):
         return reference
     if origin is not None and origin != room_key(room):
-        found = queries.message_from_native(rows, origin, reference)
-        return found if found is not None and found.startswith(f"{room}#") else None
+        found = queries.message_from_native(rows, origin, reference) or ""
+        if found.startswith(f"{room}#"):
+            return found.removesuffix(LINE)
     seq = queries.seq_of(rows, f"{room}|{reference}")
     return None if seq is None else message_id(room, seq)
 
@@ -99,5 +122,7 @@ def _may(event: Event, said: Event) -> bool:
 
 
 def _quoted(said: Event) -> dict[str, Any]:
-    text = " ".join(said.get("text", "").split())
+    """The beginning of a message; what is hidden in it stays hidden."""
+    text = without_styles(said.get("text", ""), said.get("spans") or [], SHOWN)[0]
+    text = " ".join(text.split())
     return {"author": said["author"]["name"], "text": text[:QUOTED]}

@@ -49,6 +49,7 @@ class Communicator:
         self.facts = facts
         self.gateway.serve(conversation, application, facts)
         self._sent = 0
+        self._pressable: Event = {}
 
     @property
     def said(self) -> Said:
@@ -85,17 +86,35 @@ class Communicator:
             common |= {"text": "", "attachments": [], "reply_to": None}
         return self.gateway.arrive(self.conversation, {**common, **event})
 
+    async def press(self, text: str, *, author: Author | None = None) -> str | None:
+        """Press a button of the message with buttons that was received last; the event's key."""
+        flat = [button for row in self._pressable.get("buttons", ()) for button in row]
+        number = [button["text"] for button in flat].index(text)
+        return await self.send_event(
+            {
+                "type": f"{self.kind}.action",
+                "id": self._pressable["ref"],
+                "button": str(number),
+                "data": flat[number].get("data"),
+                "token": f"{self.conversation}|{self._sent + 1}",
+            }
+            | ({"author": author} if author else {})
+        )
+
     # What it says
 
     async def receive_event(self, timeout: float = 1) -> Event:
         """The next event that the application sent here; raises what the application raised."""
         async with asyncio.timeout(timeout):
-            return await self.said.take()
+            event = await self.said.take()
+        if event.get("buttons"):
+            self._pressable = event
+        return event
 
     async def receive_text(self, timeout: float = 1) -> str:
         """The text of the next message; typing is passed over."""
         async with asyncio.timeout(timeout):
-            while kind_of(event := await self.said.take()) != "message":
+            while kind_of(event := await self.receive_event(timeout)) != "message":
                 continue
             return str(event["text"])
 

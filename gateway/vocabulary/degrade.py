@@ -2,6 +2,10 @@
 
 ``extensions`` of a chat say what it can (``docs/specs/conversation.rst``). An event becomes
 steps, each of which the chat can show; its server delivers them one by one.
+
+A message may have several parts in a chat. The numbers of its parts say what they are, so that a
+change of its text never touches a file: ``CAPTIONED``, if there is one, is the file that bears the
+text (or its beginning); from 0 on they are pieces of text, from ``FILES`` on files without words.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any
 
 from gateway.vocabulary.events import Attachment, Event, Reacted, kind_of, prefix_of
 from gateway.vocabulary.ids import protocol_of
-from gateway.vocabulary.spans import Styled, join, split, without_styles
+from gateway.vocabulary.spans import Styled, join, part, split, without_styles
 from gateway.vocabulary.text import MEASURES
 from gateway.vocabulary.words import (
     Link,
@@ -28,11 +32,25 @@ from gateway.vocabulary.words import (
 FORMAT = "{name} ({network}): {text}"
 """How a message of another network is shown where only the bot can speak."""
 
+ACTION = "* {name} ({network}) {text}"
+"""How it is shown if it began with ``/me`` (XEP-0245)."""
+
+ME = "/me "
+
 CHANGED = "(changed) "
 """What stands before a message that is said again because it cannot be changed."""
 
+GONE = "(taken away)"
+"""What stands in the place of a message that cannot be taken away, or under it."""
+
 LINE = "~reactions"
 """What the id of a message is followed by in the name of the line under it."""
+
+CAPTIONED = -1
+"""The part that is a file and bears the text."""
+
+FILES = 1_000
+"""The first part that is a file without words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +64,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event for a server; ``part`` is the place of the copy that it makes or is about."""
+    """One event for a server; ``part`` is the number of the copy that it makes or is about."""
 
     event: Event
     part: int = 0
@@ -68,6 +86,11 @@ class Chat:
         """Whether the chat has an extension."""
         return name in self.extensions
 
+    @property
+    def texts(self) -> list[Copy]:
+        """The parts that bear the text."""
+        return [copy for copy in self.copies if copy.part < FILES]
+
 
 def steps_from_event(event: Event, chat: Chat) -> list[Step]:
     """The steps by which a chat shows an event; none if it has nothing to show for it."""
@@ -77,9 +100,11 @@ def steps_from_event(event: Event, chat: Chat) -> list[Step]:
         case "edit":
             return _edit(event, chat)
         case "delete":
-            return [_about(event, copy, {}) for copy in chat.copies] if chat.can("delete") else []
+            return _delete(event, chat)
         case "reaction":
             return _reaction(event, chat)
+        case "answer":
+            return _answer(event, chat)
     return [Step(event)]
 
 
@@ -88,22 +113,47 @@ def steps_from_event(event: Event, chat: Chat) -> list[Step]:
 
 def _message(event: Event, chat: Chat) -> list[Step]:
     files, others = _files(event, chat)
-    text, spans = _written(event, chat, others)
-    bodies = _bodies(chat, (text, spans), files)
-    if event.get("buttons") and bodies:  # where they are a list, a number presses them
-        bodies[-1]["buttons"] = event["buttons"]
-    for body in bodies[1:]:
-        body["reply_to"] = body["quoted"] = None
-    plain = {name: value for name, value in event.items() if name not in _COMPOSED}
-    return [Step(plain | body, part) for part, body in enumerate(bodies)]
+    styled = _written(event, chat, others)
+    limit = _limits(chat, "file").get("caption", 0)
+    if files and limit and _measure(chat)(styled[0]) <= limit:
+        first = {**_body(styled), "attachments": files[:1]}
+        steps, files = [Step(first, CAPTIONED)], files[1:]
+    else:
+        steps = _texts(_pieces(styled, chat, empty=not files))
+    _put_buttons(steps, event)
+    steps += [
+        Step({"text": "", "attachments": [file]}, FILES + number)
+        for number, file in enumerate(files)
+    ]
+    return _whole(event, steps)
 
 
-_COMPOSED = ("text", "spans", "attachments", "buttons")
+def _whole(event: Event, steps: Sequence[Step]) -> list[Step]:
+    """Steps with all that the event has beside what they are composed of; the first answers."""
+    composed = ("text", "spans", "attachments", "buttons")
+    plain = {name: value for name, value in event.items() if name not in composed}
+    later = plain | {"reply_to": None, "quoted": None}
+    return [Step((later if n else plain) | step.event, step.part) for n, step in enumerate(steps)]
+
+
+def _texts(pieces: Sequence[Styled], first: int = 0) -> list[Step]:
+    return [Step(_body(piece), first + number) for number, piece in enumerate(pieces)]
+
+
+def _put_buttons(steps: Sequence[Step], event: Event) -> None:
+    if event.get("buttons") and steps:  # where they are a list, a number presses them
+        steps[-1].event["buttons"] = event["buttons"]
+
+
+def files_in_words(event: Event, chat: Chat) -> list[Attachment]:
+    """The files of a message that a chat takes no file for, and that cannot be had by a link."""
+    others = _files(event, chat)[1]
+    return [one for one in others if one.get("source") and chat.link(one) is None]
 
 
 def _files(event: Event, chat: Chat) -> tuple[list[Attachment], list[Attachment]]:
     """The attachments that go as files, and those that are said in words."""
-    limit = chat.extensions["file"].get("max_size", math.inf) if chat.can("file") else -1
+    limit = _limits(chat, "file").get("max_size", math.inf) if chat.can("file") else -1
     files: list[Attachment] = []
     others: list[Attachment] = []
     for attachment in event.get("attachments") or ():
@@ -112,21 +162,22 @@ def _files(event: Event, chat: Chat) -> tuple[list[Attachment], list[Attachment]
     return files, others
 
 
-def _bodies(chat: Chat, styled: Styled, files: Sequence[Attachment]) -> list[Event]:
-    """What each part says: a short text goes with the first file, a longer one before it."""
-    limits = chat.extensions.get("message", {})
-    measure = MEASURES[limits.get("unit", "codepoints")]
-    caption = chat.extensions.get("file", {}).get("caption", 0)
-    bodies: list[Event] = []
-    if files and measure(styled[0]) <= caption:
-        first, files = files[0], files[1:]
-        bodies.append(_body(styled) | {"attachments": [first]})
-    elif "max_text" in limits:
-        pieces = split(*styled, limits["max_text"], measure)
-        bodies += [_body(piece) for piece in pieces if piece[0].strip()]
-    elif styled[0] or not files:
-        bodies.append(_body(styled))
-    return [*bodies, *({"text": "", "attachments": [file]} for file in files)]
+def _limits(chat: Chat, name: str) -> Mapping[str, Any]:
+    limits: Mapping[str, Any] = chat.extensions.get(name, {})
+    return limits
+
+
+def _measure(chat: Chat) -> Any:
+    return MEASURES[_limits(chat, "message").get("unit", "codepoints")]
+
+
+def _pieces(styled: Styled, chat: Chat, *, empty: bool = False) -> list[Styled]:
+    """A text in messages; a chat without a limit shows an empty one, if ``empty``."""
+    limits = _limits(chat, "message")
+    if "max_text" not in limits:
+        return [styled] if styled[0] or empty else []
+    pieces = split(*styled, limits["max_text"], _measure(chat))
+    return [piece for piece in pieces if piece[0].strip()]
 
 
 def _body(styled: Styled) -> Event:
@@ -147,20 +198,27 @@ def _written(event: Event, chat: Chat, others: Sequence[Attachment]) -> Styled:
         said = join(quote(event["quoted"]), said)
     if not said[1]:
         return said
-    return without_styles(*said, chat.extensions.get("spans", {}).get("styles", ()))
+    return without_styles(*said, _limits(chat, "spans").get("styles", ()))
 
 
 def _lines(said: Styled, more: str) -> Styled:
     return join(said, (f"\n{more}" if said[0] else more, []))
 
 
+def is_ours(event: Event) -> bool:
+    """Whether our bot says something, and not somebody else through it."""
+    origin = event.get("origin")
+    return event.get("author") is None or (origin is not None and protocol_of(origin) == "room")
+
+
 def _with_name(said: Styled, event: Event, form: str) -> Styled:
     """The text with the name of who said it, if that was somebody other than our bot."""
-    author, origin = event.get("author"), event.get("origin")
-    if author is None or (origin is not None and protocol_of(origin) == "room"):
+    if is_ours(event):
         return said
-    network = protocol_of(origin) if origin else "operator"
-    name = name_in_text(author["name"])
+    if said[0].startswith(ME):
+        form, said = ACTION, part(*said, len(ME), len(said[0]))
+    network = protocol_of(event["origin"]) if event.get("origin") else "operator"
+    name = name_in_text(event["author"]["name"])
     before, _, after = form.format(name=name, network=network, text="\0").partition("\0")
     return join((before, []), said, (after, []))
 
@@ -175,23 +233,44 @@ def _about(event: Event, copy: Copy, body: Event) -> Step:
 
 
 def _edit(event: Event, chat: Chat) -> list[Step]:
-    """Change the parts that are there, say what is more, take away what is too many."""
+    """Change the texts that are there, say what is more, take away what is too many."""
     if not chat.copies:
         return []
     if not chat.can("edit"):
         return said_again(event, chat)
-    parts = _message(_anew(event), chat)
-    steps = []
-    for copy, part in zip(chat.copies, parts, strict=False):
-        body = {"text": "", "spans": [], "attachments": [], "buttons": []}
-        body |= {name: part.event[name] for name in body if name in part.event}
-        if body["text"] or not body["attachments"]:  # a file without words does not change
-            steps.append(_about(event, copy, body))
-    steps += parts[len(chat.copies) :]
-    if chat.can("delete"):
-        kind = {"type": f"{prefix_of(event)}.delete"}
-        steps += [_about(event, copy, kind) for copy in chat.copies[len(parts) :]]
+    copies, steps = chat.texts, _texts_of_edit(event, chat)
+    changed = [_changed(event, copy, step) for copy, step in zip(copies, steps, strict=False)]
+    first = {"reply_to": None, "quoted": None}
+    more = _whole(_anew(event) | first, steps[len(copies) :])
+    more = [Step(step.event, _next_text(chat) + n) for n, step in enumerate(more)]
+    extra = copies[len(steps) :]
+    return [*changed, *more, *(_taken_away(event, copy) for copy in extra if chat.can("delete"))]
+
+
+def _texts_of_edit(event: Event, chat: Chat) -> list[Step]:
+    """What the parts with text say after a change; a caption says as much of it as it can."""
+    files, others = _files(event, chat)
+    if not any(copy.part == CAPTIONED or copy.part >= FILES for copy in chat.copies):
+        files, others = [], [*files, *others]  # they were said in words
+    styled, caption = _written(event, chat, others), list[Styled]()
+    if chat.texts and chat.texts[0].part == CAPTIONED:
+        limit = _limits(chat, "file").get("caption", 0)
+        caption = [next(split(*styled, limit, _measure(chat)), ("", []))]
+        styled = part(*styled, len(caption[0][0]), len(styled[0]))
+    steps = _texts([*caption, *_pieces(styled, chat)])
+    if caption:
+        steps[0].event["attachments"] = files[:1]
+    _put_buttons(steps, event)
     return steps
+
+
+def _changed(event: Event, copy: Copy, step: Step) -> Step:
+    bare: Event = {"text": "", "spans": [], "attachments": [], "buttons": []}
+    return _about(event, copy, bare | step.event)
+
+
+def _next_text(chat: Chat) -> int:
+    return max([copy.part for copy in chat.texts] or [-1]) + 1
 
 
 def _anew(event: Event) -> Event:
@@ -206,8 +285,29 @@ def said_again(event: Event, chat: Chat) -> list[Step]:
     if chat.copies:
         again |= {"reply_to": chat.copies[0].native}
     again.pop("attachments", None)
-    first = len(chat.copies)
+    first = _next_text(chat)
     return [Step(step.event, step.part + first) for step in _message(again, chat)]
+
+
+def _delete(event: Event, chat: Chat) -> list[Step]:
+    """Take every part away, the latest first: the others may be too old for it."""
+    if not chat.can("delete"):
+        return gone(event, chat)
+    return [_taken_away(event, copy) for copy in reversed(chat.copies)]
+
+
+def _taken_away(event: Event, copy: Copy) -> Step:
+    return _about(event, copy, {"type": f"{prefix_of(event)}.delete"})
+
+
+def gone(event: Event, chat: Chat) -> list[Step]:
+    """What stands in for a delete that a chat cannot do, or does no more."""
+    prefix, said = prefix_of(event), {"text": GONE, "spans": [], "attachments": [], "buttons": []}
+    if chat.can("edit"):
+        return [_about(event, copy, said | {"type": f"{prefix}.edit"}) for copy in chat.texts]
+    if not chat.copies:
+        return []
+    return [Step(_anew(event) | said | {"reply_to": chat.copies[0].native}, _next_text(chat))]
 
 
 def without_file(step: Step, chat: Chat) -> list[Step]:
@@ -215,7 +315,18 @@ def without_file(step: Step, chat: Chat) -> list[Step]:
     event = step.event
     words = "\n".join(words_from_attachment(one, chat.link) for one in event["attachments"])
     text, spans = _lines((event.get("text", ""), event.get("spans") or []), words)
-    return [Step({**event, "text": text, "spans": spans, "attachments": []}, step.part)]
+    said = {**event, "text": text, "spans": spans, "attachments": []}
+    return [Step(said, 0 if step.part == CAPTIONED else step.part)]
+
+
+def _answer(event: Event, chat: Chat) -> list[Step]:
+    """What is shown to who pressed; where a number was the press, it is an answer to that."""
+    if chat.can("button"):
+        return [Step(event)]
+    if not event.get("text"):
+        return []
+    body = {"text": event["text"], "reply_to": event["token"].rpartition("|")[2]}
+    return _message({"type": f"{prefix_of(event)}.message", "ref": event["ref"]} | body, chat)
 
 
 # Reactions
@@ -225,14 +336,23 @@ def _reaction(event: Event, chat: Chat) -> list[Step]:
     """Our bot shows what it can of all reactions; a line under the message says the rest."""
     if not chat.copies:
         return []
-    others = [one for one in event.get("reactions") or () if one["origin"] != chat.conversation]
+    others = _of_others(event, chat)
     wanted = [*event.get("emoji", ())] if "reactions" not in event else _by_number(others)
     shown = _shown(wanted, chat.extensions.get("reaction"))
     steps = []
     if chat.can("reaction"):
         plain = {name: value for name, value in event.items() if name != "reactions"}
         steps.append(_about(plain, chat.copies[0], {"emoji": shown}))
-    return steps + _line(event, chat, [] if shown else others)
+    return steps + _line(event, chat, [one for one in others if one["emoji"] not in shown])
+
+
+def reactions_in_words(event: Event, chat: Chat) -> list[Step]:
+    """What stands in for reactions that a chat does not take."""
+    return _line(event, chat, _of_others(event, chat))
+
+
+def _of_others(event: Event, chat: Chat) -> list[Reacted]:
+    return [one for one in event.get("reactions") or () if one["origin"] != chat.conversation]
 
 
 def _by_number(reactions: Sequence[Reacted]) -> list[str]:
@@ -250,7 +370,7 @@ def _shown(wanted: Sequence[str], extension: Mapping[str, Any] | None) -> list[s
 def _line(event: Event, chat: Chat, reactions: Sequence[Reacted]) -> list[Step]:
     text, prefix = line_of_reactions(reactions), prefix_of(event)
     body: Event = {"ref": event["ref"], "message": f"{event['id']}{LINE}", "text": text}
-    if chat.line and not text:
+    if chat.line and not text and chat.can("delete"):
         kind = "delete"
     elif chat.line and chat.can("edit"):
         kind = "edit"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.vocabulary.degrade import (
+    CAPTIONED,
     FORMAT,
     Chat,
     Copy,
@@ -15,6 +16,7 @@ from gateway.vocabulary.degrade import (
     steps_from_event,
     without_file,
 )
+from gateway.vocabulary.degrade import FILES as FIRST_FILE
 
 PLAIN: dict[str, Any] = {"message": {"max_text": 20, "unit": "codepoints"}}
 NAMED: dict[str, Any] = {"message": {}, "author": {}}
@@ -60,6 +62,11 @@ def test_a_chat_that_shows_authors_gets_the_text_as_it_is() -> None:
 def test_the_format_is_configurable() -> None:
     event = {"text": "hi", "author": ALICE, "origin": "web:default:lobby"}
     assert texts(event, PLAIN, "<{name}> {text}") == ["<Alice> hi"]
+
+
+def test_an_action_is_one_of_its_author() -> None:
+    event = {"text": "/me waves", "author": ALICE, "origin": "xmpp:default:a@b"}
+    assert texts(event, PLAIN) == ["* Alice (xmpp) waves"]
 
 
 def test_braces_in_a_text_are_no_format() -> None:
@@ -150,6 +157,21 @@ def test_nobody_names_a_network_by_their_name(name: str) -> None:
 
 # Buttons
 
+
+def test_an_answer_to_a_press_is_said_where_nobody_can_press() -> None:
+    event = {"type": "telegram.answer", "token": f"{HERE}|7", "text": "Done."}
+    (step,) = steps(event, NAMED)
+    assert (step.event["type"], step.event["text"], step.event["reply_to"]) == (
+        "telegram.message",
+        "Done.",
+        "7",
+    )
+
+
+def test_an_empty_answer_is_not_said() -> None:
+    assert steps({"type": "telegram.answer", "token": f"{HERE}|7", "text": ""}, NAMED) == []
+
+
 BUTTONS = [[{"text": "Yes", "data": "y"}, {"text": "No", "data": "n"}]]
 
 
@@ -181,7 +203,7 @@ def test_a_long_text_goes_before_the_file() -> None:
 
 def test_each_file_of_many_is_a_part() -> None:
     found = steps({"text": "", "attachments": [FILE, FILE]}, FILES)
-    assert [step.part for step in found] == [0, 1]
+    assert [step.part for step in found] == [CAPTIONED, FIRST_FILE]
 
 
 def test_a_file_too_large_for_the_chat_is_a_link() -> None:
@@ -250,7 +272,52 @@ def test_an_edit_of_what_was_never_shown_shows_nothing() -> None:
 
 def test_a_delete_takes_every_part_away() -> None:
     found = steps({"type": "telegram.delete", "id": "lobby#1"}, CAN_EDIT, copies=TWO)
-    assert kinds(found) == [("telegram.delete", "10"), ("telegram.delete", "11")]
+    assert kinds(found) == [("telegram.delete", "11"), ("telegram.delete", "10")]
+
+
+def test_a_chat_that_cannot_delete_says_that_it_is_gone() -> None:
+    found = steps({"type": "telegram.delete", "id": "lobby#1"}, PLAIN | {"edit": {}}, copies=TWO)
+    assert [step.event["text"] for step in found] == ["(taken away)"] * 2
+
+
+# Changes beside files
+
+CAN_ALL: dict[str, Any] = CAN_EDIT | {"author": {}, "file": {"caption": 10}}
+CAPTION = Copy(CAPTIONED, "9", "r")
+
+
+def test_an_edit_of_a_caption_leaves_the_file() -> None:
+    event = EDIT | {"text": "a dog", "attachments": [FILE]}
+    (step,) = steps(event, CAN_ALL, copies=[CAPTION, Copy(FIRST_FILE, "10", "r.1")])
+    assert (step.event["id"], step.event["text"], step.event["attachments"]) == (
+        "9",
+        "a dog",
+        [FILE],
+    )
+
+
+def test_a_caption_that_grew_goes_on_in_a_message() -> None:
+    found = steps(EDIT | {"attachments": [FILE]}, CAN_ALL, copies=[CAPTION])
+    assert [step.event["text"] for step in found] == ["one two ", "three four five"]
+    assert [step.part for step in found] == [CAPTIONED, 0]
+    assert found[1].event.get("attachments") is None
+
+
+def test_a_caption_that_is_taken_away_leaves_the_file() -> None:
+    (step,) = steps(EDIT | {"text": "", "attachments": [FILE]}, CAN_ALL, copies=[CAPTION])
+    assert (step.event["type"], step.event["text"]) == ("telegram.edit", "")
+
+
+def test_a_text_before_a_file_is_changed_without_the_file() -> None:
+    event = EDIT | {"text": "short", "attachments": [FILE]}
+    (step,) = steps(event, CAN_ALL, copies=[Copy(0, "9", "r"), Copy(FIRST_FILE, "10", "r.1")])
+    assert (step.event["id"], step.event["attachments"]) == ("9", [])
+
+
+def test_a_file_that_was_said_in_words_stays_in_words() -> None:
+    event = EDIT | {"text": "see", "attachments": [{"kind": "voice", "source": "x:y/z"}]}
+    (step,) = steps(event, CAN_ALL, copies=[Copy(0, "9", "r")])
+    assert step.event["text"] == "see\n[voice]"
 
 
 # Reactions
@@ -270,8 +337,13 @@ WEB = "web:default:lobby"
 
 def test_the_bot_shows_the_most_frequent_reaction_it_may() -> None:
     event = reaction(("🫎", "Ann", WEB), ("🫎", "Bo", WEB), ("👍", "Cy", WEB))
-    (step,) = steps(event, ONE_HEART, copies=TWO)
+    step = steps(event, ONE_HEART, copies=TWO)[0]
     assert (step.event["id"], step.event["emoji"]) == ("10", ["👍"])
+
+
+def test_the_line_says_only_what_the_bot_does_not_show() -> None:
+    event = reaction(("🫎", "Ann", WEB), ("👍", "Cy", WEB))
+    assert steps(event, ONE_HEART, copies=TWO)[1].event["text"] == "🫎 Ann"
 
 
 def test_the_bot_does_not_repeat_what_is_shown_here_already() -> None:

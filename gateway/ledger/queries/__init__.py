@@ -11,9 +11,11 @@ from gateway.ledger.queries.conversations import (
     keep_facts,
 )
 from gateway.ledger.queries.copies import (
+    author_of_native,
     buttons_under,
     change_buttons,
     copies,
+    forget_copy,
     keep_copy,
     latest_buttons,
     message_from_native,
@@ -92,6 +94,7 @@ __all__ = [
     "Received",
     "aliases",
     "append",
+    "author_of_native",
     "become_the_writer",
     "buttons_under",
     "change_buttons",
@@ -107,6 +110,7 @@ __all__ = [
     "entries",
     "entry_id",
     "facts_and_session",
+    "forget_copy",
     "groups_and_members",
     "heads",
     "holds_lease",

@@ -29,7 +29,10 @@ def keep_copy(
     origin_id: str | None = None,
     buttons: Sequence[Sequence[Button]] | None = None,
 ) -> None:
-    """Remember where a message appears, and what can be pressed under it."""
+    """Remember where a message appears, and what can be pressed under it.
+
+    ``buttons`` that are empty are those of a message after which no earlier ones count.
+    """
     insert = partial(
         rows.run,
         "INSERT INTO gateway_copy"
@@ -41,7 +44,7 @@ def keep_copy(
         native,
         author,
         origin_id,
-        text_from_value(buttons) if buttons else None,
+        None if buttons is None else text_from_value(buttons),
         at,
     )
     if not insert():
@@ -70,6 +73,16 @@ def message_from_native(rows: Rows, conversation: str, native: str) -> str | Non
     """The room's id, or the ref, of a message that a conversation knows by its native id."""
     row = rows.one(
         "SELECT message FROM gateway_copy WHERE conversation = %s AND native = %s",
+        conversation,
+        native,
+    )
+    return None if row is None else row[0]
+
+
+def author_of_native(rows: Rows, conversation: str, native: str) -> str | None:
+    """Whose message it is that a conversation knows by a native id."""
+    row = rows.one(
+        "SELECT author FROM gateway_copy WHERE conversation = %s AND native = %s",
         conversation,
         native,
     )
@@ -108,10 +121,18 @@ def change_buttons(
 ) -> None:
     """What can be pressed under a message is this now."""
     rows.run(
-        "UPDATE gateway_copy SET buttons = %s WHERE conversation = %s AND native = %s",
-        text_from_value(buttons) if buttons else None,
+        "UPDATE gateway_copy SET buttons = %s WHERE conversation = %s AND native = %s"
+        + ("" if buttons else " AND buttons IS NOT NULL"),
+        text_from_value(buttons),
         conversation,
         native,
+    )
+
+
+def forget_copy(rows: Rows, conversation: str, native: str) -> None:
+    """A message, or a part of one, was taken away there."""
+    rows.run(
+        "DELETE FROM gateway_copy WHERE conversation = %s AND native = %s", conversation, native
     )
 
 

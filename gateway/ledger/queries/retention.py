@@ -13,6 +13,7 @@ from gateway.ledger.models import HANDLED, QUEUED
 from gateway.ledger.queries.inbox import OPEN
 from gateway.ledger.queries.names import name_now
 from gateway.ledger.rows import Row, Rows
+from gateway.vocabulary.degrade import LINE
 from gateway.vocabulary.refs import OPENING
 
 Pruned = tuple[int, int | None]
@@ -107,7 +108,8 @@ def prune_entries(rows: Rows, before: float, limit: int, after: int, keep: int) 
     for number, _, seq, stream, _, _ in taken:
         message = f"{stream.split(':', 2)[2]}#{seq}"
         rows.run("DELETE FROM gateway_entry WHERE id = %s", number)
-        rows.run("DELETE FROM gateway_copy WHERE message = %s", message)
+        line = f"{message}{LINE}"
+        rows.run("DELETE FROM gateway_copy WHERE message IN (%s, %s)", message, line)
         rows.run("DELETE FROM gateway_reaction WHERE message = %s", message)
         if not _is_open(rows, stream, message):
             steps = "DELETE FROM gateway_step WHERE conversation = %s AND cause = %s"
