@@ -336,14 +336,20 @@ def _reaction(event: Event, chat: Chat) -> list[Step]:
     """Our bot shows what it can of all reactions; a line under the message says the rest."""
     if not chat.copies:
         return []
+    if chat.can("author") and chat.can("reaction"):  # then everybody shows their own
+        return [_reacted(event, chat, _shown(event.get("emoji", ()), chat.extensions["reaction"]))]
     others = _of_others(event, chat)
     wanted = [*event.get("emoji", ())] if "reactions" not in event else _by_number(others)
     shown = _shown(wanted, chat.extensions.get("reaction"))
     steps = []
     if chat.can("reaction"):
-        plain = {name: value for name, value in event.items() if name != "reactions"}
-        steps.append(_about(plain, chat.copies[0], {"emoji": shown}))
+        steps.append(_reacted(event, chat, shown))
     return steps + _line(event, chat, [one for one in others if one["emoji"] not in shown])
+
+
+def _reacted(event: Event, chat: Chat, emoji: Sequence[str]) -> Step:
+    plain = {name: value for name, value in event.items() if name != "reactions"}
+    return _about(plain, chat.copies[0], {"emoji": [*emoji]})
 
 
 def reactions_in_words(event: Event, chat: Chat) -> list[Step]:

@@ -341,6 +341,13 @@ def test_the_bot_shows_the_most_frequent_reaction_it_may() -> None:
     assert (step.event["id"], step.event["emoji"]) == ("10", ["👍"])
 
 
+def test_where_everybody_has_an_own_voice_a_reaction_is_that_persons_alone() -> None:
+    event = reaction(("👍", "Ann", WEB), ("🫎", "Bo", WEB)) | {"emoji": ["🫎"]}
+    can = NAMED | {"reaction": {"emoji": None, "most": None}}
+    (step,) = steps(event, can, copies=TWO)
+    assert step.event["emoji"] == ["🫎"]
+
+
 def test_the_line_says_only_what_the_bot_does_not_show() -> None:
     event = reaction(("🫎", "Ann", WEB), ("👍", "Cy", WEB))
     assert steps(event, ONE_HEART, copies=TWO)[1].event["text"] == "🫎 Ann"
