@@ -49,6 +49,8 @@ def policy(request: Any) -> str:
         (
             "default-src 'self'",
             f"connect-src {' '.join(_sockets(request))}",
+            # A picture that is about to be sent is shown from the browser's own memory.
+            "img-src 'self' blob:",
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",

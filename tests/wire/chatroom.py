@@ -39,7 +39,10 @@ class Chatroom:
         self.heard: list[dict[str, Any]] = []
         self.queries: list[dict[str, str]] = []
         self.refusal: dict[str, Any] | None = None
+        self.answer: str | None = None
         self.deaf = False
+        self.files: dict[str, tuple[bytes, str]] = {}
+        self.no_file: dict[str, str] | None = None
         self.board: list[dict[str, Any]] = []
         self.url = ""
         self._sockets: dict[web.WebSocketResponse, asyncio.Transport] = {}
@@ -52,7 +55,11 @@ class Chatroom:
 
     def say(self, name: str, text: str, **body: Any) -> None:
         """Somebody says something."""
-        self._do(lambda: self._append(message(name, text, **body)))
+        self._do(lambda: self.put(message(name, text, **body)))
+
+    def tell(self, kind: str, target: str, name: str = "Ann", **body: Any) -> None:
+        """Somebody does something about a message."""
+        self._do(lambda: self.put(about(kind, target, name, **body)))
 
     def show(self, frame: dict[str, Any]) -> None:
         """Send a frame that is not of the log."""
@@ -75,7 +82,13 @@ class Chatroom:
 
     def append(self, name: str, text: str) -> None:
         """Say something, from within ``cut``."""
-        self._append(message(name, text))
+        self.put(message(name, text))
+
+    def put(self, entry: dict[str, Any]) -> None:
+        """Append to the log, from within ``cut``."""
+        seq = len(self.log) + 1
+        self.log.append({"id": str(seq)} | entry | {"seq": seq})
+        self._spread(self._sockets, self.log[-1])
 
     def begin_anew(self) -> None:
         """Another log under the same name, from within ``cut``."""
@@ -124,18 +137,50 @@ class Chatroom:
         self, socket: web.WebSocketResponse, query: dict[str, str], frame: dict[str, Any]
     ) -> None:
         self.heard.append(frame)
-        if frame["type"] != "message":
+        if frame["type"] == "typing":
             return
         if self.refusal is not None:
             await socket.send_json({"type": "failed", "ref": frame["ref"]} | self.refusal)
             return
         await socket.send_json({"type": "sent", "ref": frame["ref"]})
-        name = (query["client"], frame["ref"])
-        if name not in self._seen:
-            self._seen.add(name)
-            you = self._hello(query, False)["you"]
-            own = message(you["name"], frame["text"], id=you["id"])
-            self._append(own | {"client": name[0], "ref": name[1]})
+        name = {"client": query["client"], "ref": frame["ref"]}
+        if frame["type"] == "action":
+            if self.answer is not None:
+                await socket.send_json({"type": "answer", "text": self.answer} | name)
+        elif tuple(name.values()) not in self._seen:
+            self._seen.add((name["client"], name["ref"]))
+            self.put(self._done(frame, self._hello(query, False)["you"]) | name)
+
+    def _done(self, frame: dict[str, Any], you: dict[str, Any]) -> dict[str, Any]:
+        """What a frame of a browser is in the log."""
+        body = {key: value for key, value in frame.items() if key not in ("type", "ref")}
+        body["attachments"] = [self._shown(one) for one in frame.get("attachments", ())]
+        if frame["type"] != "message":
+            target = body.pop("id")
+            return about(frame["type"], target, you["name"], by=you["id"], **body)
+        return message(you["name"], body.pop("text"), id=you["id"], **body)
+
+    def _shown(self, attachment: dict[str, Any]) -> dict[str, Any]:
+        source = attachment["source"].rpartition("/")[2]
+        return attachment | {"source": None, "url": f"/media/{source}/{attachment['name']}"}
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        content = await request.read()
+        if self.no_file is not None:
+            return web.json_response(self.no_file, status=413)
+        name, kind = request.query["name"], request.content_type
+        self.files[str(len(self.files))] = (content, kind)
+        source = f"web:default/{len(self.files) - 1}"
+        known = {"image": "photo", "audio": "audio", "video": "video"}
+        shown = {"kind": known.get(kind.partition("/")[0], "document"), "size": len(content)}
+        answer = shown | {"source": source, "name": name, "type": kind}
+        return web.json_response(answer, status=201)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        content, kind = self.files.get(request.match_info["file"], (b"", ""))
+        if not content:
+            raise web.HTTPGone
+        return web.Response(body=content, content_type=kind)
 
     async def _dashboard(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -150,10 +195,6 @@ class Chatroom:
             await socket.send_json({"ref": ref} | answer)
         self._boards.discard(socket)
         return socket
-
-    def _append(self, entry: dict[str, Any]) -> None:
-        self.log.append(entry | {"seq": len(self.log) + 1})
-        self._spread(self._sockets, self.log[-1])
 
     def _spread(self, sockets: Iterable[web.WebSocketResponse], frame: dict[str, Any]) -> None:
         for socket in sockets:
@@ -176,13 +217,15 @@ class Chatroom:
             self._loop.close()
 
     async def _start(self) -> web.AppRunner:
-        application = web.Application()
+        application = web.Application(client_max_size=64 * 1024 * 1024)
         application.add_routes(
             [
                 web.static("/static", STATIC),
                 web.get("/ws/dashboard/", self._dashboard),
                 web.get("/ws/chat/", self._chat),
                 web.get("/ws/rooms/{room}/", self._chat),
+                web.post("/media/", self._upload),
+                web.get("/media/{file}/{name}", self._file),
                 web.get("/dashboard/", self._page),
                 web.get("/rooms/{room}/", self._page),
             ]
@@ -197,11 +240,17 @@ class Chatroom:
 
 def message(name: str, text: str, **body: Any) -> dict[str, Any]:
     """A frame of the log, before it has its place."""
-    author = {
-        "id": body.pop("id", f"telegram:{name}"),
-        "name": name,
-        "handle": None,
-        "kind": body.pop("kind", "person"),
-    }
-    frame = {"type": "message", "id": "1", "client": None, "ref": None, "attachments": []}
+    author = _author(name, body.pop("id", f"telegram:{name}"), body.pop("kind", "person"))
+    frame = {"type": "message", "client": None, "ref": None, "attachments": []}
     return frame | {"author": author, "text": text, "at": time.time()} | body
+
+
+def about(kind: str, target: str, name: str, **body: Any) -> dict[str, Any]:
+    """A frame of the log that is about a message."""
+    author = _author(name, body.pop("by", f"telegram:{name}"))
+    frame = {"type": kind, "id": target, "client": None, "ref": None}
+    return frame | {"author": author, "at": time.time()} | body
+
+
+def _author(name: str, author: str, kind: str = "person") -> dict[str, Any]:
+    return {"id": author, "name": name, "handle": None, "kind": kind}

@@ -202,7 +202,7 @@ def test_the_bot_is_spoken_to_apart(page: Page, room: Chatroom) -> None:
 
 def test_typing_is_shown(page: Page, room: Chatroom) -> None:
     room.show({"type": "typing", "author": message("Ann", "")["author"]})
-    page.shows(".typing", "Ann is typing")
+    page.shows(".typing", "Ann is writing")
 
 
 def test_hostile_texts_are_texts(page: Page, room: Chatroom) -> None:

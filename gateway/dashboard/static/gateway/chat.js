@@ -32,14 +32,14 @@ const query = () => {
 };
 
 const places = {
-  room: place("room", `/ws/rooms/${encodeURIComponent(room)}/`, `Message ${room}`),
-  bot: place("bot", "/ws/chat/", "Message the bot"),
+  room: place("room", `/ws/rooms/${encodeURIComponent(room)}/`, `Message ${room}`, { room, ...(code && { code }) }),
+  bot: place("bot", "/ws/chat/", "Message the bot", {}),
 };
 
-function place(name, path, placeholder) {
+function place(name, path, placeholder, files) {
   const panel = document.getElementById(`panel-${name}`);
   const words = { placeholder, empty: `empty-${name}` };
-  return new Conversation(panel, path, words, query, { hello: greet, news: (entry) => count(name, entry) });
+  return new Conversation(panel, path, words, { query, place: () => files }, { hello: greet, news: (entry) => count(name, entry) });
 }
 
 // The room goes first: its answer brings the cookie by which the server knows this person again.

@@ -7,15 +7,19 @@ import { View } from "./view.js";
 const TYPING_EVERY = 3000;
 const ANSWER_WITHIN = 10_000;
 const LOOK_EVERY = 2000;
-const SHOWN = ["message", "join", "leave"];
+const NEWS = ["message", "join", "leave"];
+const CHANGES = ["edit", "delete", "reaction"];
 const PASSING = ["too_fast", "unavailable"]; // refusals that are over in a moment
 
 export class Conversation {
-  /** `query` gives what to ask beside the log's own; `on` has `hello(you)` and `news(entry)`. */
-  constructor(panel, path, words, query, on) {
+  /**
+   * `query()` gives what to ask beside the log's own, `place()` what to say beside a file; `on` has
+   * `hello(you)` and `news(entry)`.
+   */
+  constructor(panel, path, words, { query, place }, on) {
     this.on = on;
     this.log = new Log(crypto.getRandomValues(new Uint32Array(3)).join("-"));
-    this.view = new View(panel, words, this);
+    this.view = new View(panel, words, place, this);
     this.typed = 0;
     this.flying = null; // what was sent and is not answered
     this.refusal = "";
@@ -40,7 +44,8 @@ export class Conversation {
     if (frame.type === "hello") return this.hello(frame);
     if (frame.type === "sent") return this.settled(this.log.sent(frame.ref), frame.ref);
     if (frame.type === "failed") return this.failed(frame);
-    if (frame.type === "typing") return this.log.isYou(frame.author) || this.view.types(frame.author);
+    if (frame.type === "typing") return this.log.isYou(frame.author) || this.view.typists.add(frame.author);
+    if (frame.type === "answer") return frame.client === this.log.client && this.view.answer(frame);
     return Number.isInteger(frame.seq) ? this.logged(frame) : undefined;
   }
 
@@ -62,7 +67,8 @@ export class Conversation {
     const entry = this.log.take(frame);
     if (entry === null) return;
     if (entry.here) this.landed(entry.ref);
-    if (!SHOWN.includes(entry.type)) return;
+    if (CHANGES.includes(entry.type)) return this.view[entry.type](entry);
+    if (!NEWS.includes(entry.type)) return;
     this.view.show(entry);
     this.on.news(entry);
   }
@@ -70,26 +76,48 @@ export class Conversation {
   failed(frame) {
     if (frame.ref == null) return this.view.tell((this.refusal = frame.detail || frame.code));
     if (PASSING.includes(frame.code)) return this.later(frame);
-    this.settled(this.log.failed(frame), frame.ref);
+    const entry = this.log.failed(frame);
+    if (entry && entry.type !== "message") {
+      this.log.discard(frame.ref);
+      this.view.refuse(entry);
+    }
+    this.settled(entry, frame.ref);
   }
 
   /** It is not refused for good: the same message, under the same ref, in a moment. */
   later(frame) {
     const entry = this.log.change(frame.ref, { detail: frame.detail });
-    if (entry) this.view.fate(entry);
+    if (entry) this.view.waiting.fate(entry);
     setTimeout(() => this.landed(frame.ref), 1000 * (frame.retry_after ?? 1));
   }
 
   settled(entry, ref) {
-    if (entry) this.view.fate(entry);
+    if (entry) this.view.waiting.fate(entry);
     this.landed(ref);
   }
 
-  /** Say something, now or as soon as there is a connection. */
-  write(text) {
-    this.view.wait(this.log.write(text));
+  /** Say or do something, now or as soon as there is a connection; its ref. */
+  say(frame) {
+    const entry = this.log.write(frame);
+    if (frame.type === "message") {
+      this.view.wait(entry);
+      this.typed = 0;
+    }
     this.pump();
-    this.typed = 0;
+    return entry.ref;
+  }
+
+  /** Edit or delete a message. */
+  change(message, frame) {
+    message.busy(true);
+    this.say(frame);
+  }
+
+  /** Add a reaction of yours, or take it back. */
+  react(message, emoji) {
+    const wanted = message.reactions.with(emoji);
+    message.reactions.want(wanted);
+    this.say({ type: "reaction", id: message.id, emoji: wanted });
   }
 
   /** Send what was written, one after the other is answered: so the order holds over any cut. */
@@ -97,7 +125,7 @@ export class Conversation {
     const [entry] = this.log.unsent();
     if (entry === undefined || this.flying || !this.connection.ready) return;
     this.flying = { ref: entry.ref, at: Date.now() };
-    this.connection.send({ type: "message", text: entry.text, ref: entry.ref });
+    this.connection.send(entry.frame);
   }
 
   landed(ref) {
@@ -114,14 +142,14 @@ export class Conversation {
 
   /** A new ref, because the server may have the old one on record as refused. */
   retry(ref) {
-    const text = this.log.waiting.get(ref)?.text;
+    const { type, text, spans, attachments, reply_to } = this.log.waiting.get(ref)?.frame ?? {};
     this.discard(ref);
-    if (text !== undefined) this.write(text);
+    if (type !== undefined) this.say({ type, text, spans, attachments, reply_to });
   }
 
   discard(ref) {
     this.log.discard(ref);
-    this.view.remove(ref);
+    this.view.waiting.remove(ref);
   }
 
   /** A connection on which nothing is answered is dead, whatever the browser believes. */

@@ -1,7 +1,7 @@
 // The dashboard: the state once, then what changes, and a voice in every room.
 
 import { Connection, socketAddress } from "./connection.js";
-import { badge, clock, compose, element, marks, named, rich } from "./dom.js";
+import { badge, clock, element, growing, marks, named, rich, submits } from "./dom.js";
 
 const SHOWN = 500; // messages kept on the page
 const EVERY_STEP = "/every"; // no room can be called so
@@ -225,6 +225,11 @@ function say(text) {
 }
 
 at.filter.addEventListener("change", sift);
-compose(at.speak, at.words, say);
+const fit = growing(at.words);
+submits(at.speak, at.words, () => {
+  if (at.words.value.trim() === "" || !say(at.words.value)) return;
+  at.words.value = "";
+  fit();
+});
 setInterval(showServers, 15_000);
 connection.open();

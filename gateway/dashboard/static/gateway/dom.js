@@ -73,11 +73,16 @@ export function badge(word) {
   return element("span", { className: `badge badge-${word.replace(/\W/g, "")}` }, word);
 }
 
-/** What a message says, in words, when it is not (only) text. */
-export function attachments(frame) {
-  return (frame.attachments ?? []).map((attachment) =>
-    element("span", { className: "attachment" }, attachment.name ?? attachment.kind ?? "file"),
-  );
+/** A line that says something for a while, to those who cannot see it too. */
+export function note() {
+  const line = element("p", { className: "note", role: "status" });
+  let timer = 0;
+  line.say = (text, milliseconds = 0) => {
+    clearTimeout(timer);
+    line.textContent = text;
+    if (milliseconds > 0) timer = setTimeout(() => (line.textContent = ""), milliseconds);
+  };
+  return line;
 }
 
 export function clock(at) {
@@ -102,18 +107,18 @@ function midnight(date) {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
-/** Let a text field grow with what is written in it; Enter sends, Shift+Enter breaks the line. */
-export function compose(form, field, send) {
+/** Let a text field grow with what is written in it; the function to call after changing it. */
+export function growing(field) {
   const fit = () => {
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight + 2}px`;
   };
-  const submit = () => {
-    if (field.value.trim() === "" || send(field.value) === false) return;
-    field.value = "";
-    fit();
-  };
   field.addEventListener("input", fit);
+  return fit;
+}
+
+/** Enter sends, Shift+Enter breaks the line, and so does the button of the form. */
+export function submits(form, field, submit) {
   field.addEventListener("keydown", (event) => {
     // An input method uses Enter to choose a word.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

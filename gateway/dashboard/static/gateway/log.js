@@ -48,10 +48,10 @@ export class Log {
     for (const [ref, entry] of this.waiting) if (entry.fate === "sent") this.waiting.delete(ref);
   }
 
-  /** Write something: the entry to show until its frame arrives. */
-  write(text) {
+  /** Say or do something: the entry that stands for it until its own frame arrives. */
+  write(frame) {
     const ref = `${(this.count += 1)}`;
-    const entry = { ref, text, at: Date.now() / 1000, fate: "waiting", own: true };
+    const entry = { ...frame, frame: { ...frame, ref }, ref, at: Date.now() / 1000, fate: "waiting", own: true };
     this.waiting.set(ref, entry);
     return entry;
   }
@@ -59,6 +59,11 @@ export class Log {
   /** What has not reached the server, in the order it was written. */
   unsent() {
     return [...this.waiting.values()].filter((entry) => entry.fate === "waiting");
+  }
+
+  /** Whether something of a kind that is about a message is on its way. */
+  pending(type, id) {
+    return [...this.waiting.values()].some((entry) => entry.type === type && entry.id === id && entry.fate !== "failed");
   }
 
   /** Take a frame of the log: the entry to show, or null if it was shown before. */
@@ -70,9 +75,11 @@ export class Log {
     return { ...frame, here, own: here || this.isYou(frame.author) };
   }
 
-  /** The server has it: the entry that changed, if it still waits. */
+  /** The server has it: the entry that changed, if it still waits. A press comes with no log. */
   sent(ref) {
-    return this.change(ref, { fate: "sent" });
+    const entry = this.change(ref, { fate: "sent" });
+    if (entry?.type === "action") this.waiting.delete(ref);
+    return entry;
   }
 
   /** The server will not have it: the entry that changed, if it still waits. */

@@ -39,7 +39,8 @@ function unopened(link) {
 const PAGES = ["http:", "https:"];
 const ADDRESSES = [...PAGES, "mailto:", "tel:", "xmpp:"];
 
-function address(link, schemes = PAGES) {
+/** An address that may be opened, whole; null if it is none. */
+export function address(link, schemes = PAGES) {
   try {
     const url = new URL(link);
     return schemes.includes(url.protocol) ? url.href : null;
@@ -108,6 +109,21 @@ function leaves(points, start, end, around) {
   if (start >= end) return [];
   const text = points.slice(start, end).join("");
   return VERBATIM.some((style) => around.includes(style)) ? [{ text }] : parts(text);
+}
+
+/** A text in which nothing is read that a spoiler hides. */
+export function covered(text, spans) {
+  const hidden = (Array.isArray(spans) ? spans : []).filter((span) => span?.style === "spoiler");
+  return [...text].map((point, at) => (hidden.some(({ start, end }) => start <= at && at < end) && /\S/u.test(point) ? "▒" : point)).join("");
+}
+
+const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
+
+/** How large a file is, in the unit that people would use. */
+export function size(bytes) {
+  let unit = 0;
+  for (; bytes >= 1000 && unit < UNITS.length - 1; unit += 1) bytes /= 1000;
+  return `${unit > 0 && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${UNITS[unit]}`;
 }
 
 const NO_NETWORKS = ["", "room", "gateway"];

@@ -1,65 +1,153 @@
-// One place on the page: its messages, what waits to be sent, who types, how the connection is.
+// One place on the page: its messages, what waits to be sent, who writes, how the connection is.
 
-import { attachments, avatar, clock, compose, day, element, marks, named, rich } from "./dom.js";
+import { Composer } from "./composer.js";
+import { day, element, marks, named } from "./dom.js";
+import { Message } from "./message.js";
+import { Tools } from "./tools.js";
+import { Typists } from "./typists.js";
+import { Waiting } from "./waiting.js";
 
-const SHOWN = 1000; // messages kept on the page
-const LONG = 3000; // characters shown of a text before one asks for the rest
+const SHOWN = 1000; // rows kept on the page
 const FOLLOWS_WITHIN = 300; // seconds in which a second message needs no second name
-const TYPES_FOR = 6000; // milliseconds
+const UNDO_WITHIN = 5000;
+const TOLD_FOR = 6000;
 
 export class View {
-  /** `on` has `write(text)`, `typing()`, `retry(ref)` and `discard(ref)`. */
-  constructor(panel, { placeholder, empty }, on) {
+  /** `on` is a conversation; `query()` gives the place that files are for. */
+  constructor(panel, { placeholder, empty }, query, on) {
     this.on = on;
     this.panel = panel;
     panel.append(document.getElementById("panel").content.cloneNode(true));
-    for (const name of ["log", "empty", "messages", "newer", "typing", "connection", "composer"]) {
+    for (const name of ["log", "empty", "messages", "newer", "connection", "told"]) {
       this[name] = panel.querySelector(`.${name}`);
     }
-    this.field = panel.querySelector("textarea");
-    this.field.placeholder = placeholder;
     this.empty.append(document.getElementById(empty).content.cloneNode(true));
-    this.typists = new Map();
-    this.waiting = new Map();
+    this.shown = new Map(); // messages by id
+    this.leaving = new Map(); // messages that are about to be taken away: what does it at once
+    this.typists = new Typists(panel.querySelector(".typing"));
+    this.waiting = new Waiting(on);
+    this.composer = new Composer(panel, query, this.writing());
+    this.field = this.composer.field;
+    this.field.placeholder = placeholder;
+    this.tools = new Tools(this.log, (id) => this.shown.get(id), this.doing());
     this.last = null;
     this.unread = 0;
+    this.stuck = true;
     this.listen();
   }
 
+  writing() {
+    return {
+      write: (body) => this.on.say({ type: "message", ...body }),
+      edit: (message, { text, spans }) => this.on.change(message, { type: "edit", id: message.id, text, spans }),
+      typing: () => this.on.typing(),
+      last: () => [...this.shown.values()].findLast((message) => message.entry.own && !message.leaving),
+      tell: (text) => this.tell(text),
+    };
+  }
+
+  doing() {
+    return {
+      react: (message, emoji) => this.on.react(message, emoji),
+      reply: (message) => this.composer.reply(message),
+      edit: (message) => this.composer.edit(message),
+      remove: (message) => this.leave(message),
+    };
+  }
+
   listen() {
-    compose(this.composer, this.field, (text) => this.on.write(text));
-    this.field.addEventListener("input", () => this.field.value && this.on.typing());
     this.newer.addEventListener("click", () => this.toEnd());
-    this.log.addEventListener("scroll", () => this.atEnd() && this.read());
+    this.log.addEventListener("scroll", () => this.scrolled());
     for (const link of this.empty.querySelectorAll("a")) link.href = location.href;
     for (const button of this.empty.querySelectorAll(".say")) {
-      button.addEventListener("click", () => this.on.write(button.value));
+      button.addEventListener("click", () => this.on.say({ type: "message", text: button.value }));
     }
-    new ResizeObserver(() => this.stuck && this.toEnd()).observe(this.log);
-    this.stuck = true;
+    // Pictures come late, and the field grows: who was at the end stays there.
+    const grown = new ResizeObserver(() => this.stuck && this.toEnd());
+    for (const part of [this.log, this.messages]) grown.observe(part);
+    addEventListener("pagehide", () => this.hurry());
   }
+
+  // What the log says
 
   /** Show an entry of the log at its place: after all others, before what waits. */
   show(entry) {
-    const stuck = this.atEnd();
-    if (entry.here && entry.ref != null) this.remove(entry.ref);
-    this.untype(entry.author);
+    if (entry.here && entry.ref != null) this.waiting.remove(entry.ref);
+    this.typists.remove(entry.author);
     this.divide(entry);
-    const row = entry.type === "message" ? this.message(entry) : this.notice(entry);
-    this.place(row);
+    this.place(entry.type === "message" ? this.message(entry) : notice(entry));
     this.last = entry;
     this.trim();
-    this.after(stuck, entry.own);
+    this.after(entry.own);
   }
 
+  message(entry) {
+    const message = new Message(entry, this.follows(entry), {
+      find: (id) => this.shown.get(id),
+      jump: (id) => this.jump(id),
+      press: (id, button) => this.on.say({ type: "action", id, button }),
+      react: (message, emoji) => this.on.react(message, emoji),
+      you: () => this.on.log.you,
+    });
+    this.shown.set(message.id, message);
+    return message.row;
+  }
+
+  /** A message is different now. One that is not on the page is nobody's concern. */
+  edit(entry) {
+    const message = this.shown.get(entry.id);
+    this.typists.remove(entry.author);
+    message?.change(entry);
+    message?.busy(this.on.log.pending("edit", entry.id));
+  }
+
+  /** A message is gone; what answers it says so no more than the page did. */
+  delete(entry) {
+    const message = this.shown.get(entry.id);
+    if (message === undefined) return;
+    this.composer.forget(message);
+    if (this.tools.message === message) this.tools.leave();
+    this.drop(message);
+    const who = entry.own ? element("span", { className: "name" }, "You") : named(entry.author);
+    const trace = element("li", { className: "notice trace" }, who, " deleted a message");
+    message.row.replaceWith(trace);
+    trace.nextElementSibling?.classList.remove("follows");
+    if (this.last?.id === entry.id) this.last = null;
+  }
+
+  /** Somebody reacts. */
+  reaction(entry) {
+    const message = this.shown.get(entry.id);
+    if (message === undefined) return;
+    message.reactions.you = this.on.log.you;
+    message.reactions.take(entry);
+    if (!this.on.log.pending("reaction", entry.id)) message.reactions.want(null);
+  }
+
+  /** Somebody's press is answered. */
+  answer(frame) {
+    for (const message of this.shown.values()) if (message.buttons.answer(frame.ref, frame.text)) return;
+  }
+
+  /** The server will not do what was asked about a message. */
+  refuse(entry) {
+    const message = this.shown.get(entry.id);
+    if (message === undefined) return this.tell(entry.detail);
+    message.busy(false);
+    message.reactions.want(null);
+    message.buttons.answer(entry.ref, "");
+    return message.note.say(`Not done: ${entry.detail}`, TOLD_FOR);
+  }
+
+  // The order of rows
+
   place(row) {
-    const first = this.waiting.values().next().value ?? null;
-    this.messages.insertBefore(row, first);
+    this.messages.insertBefore(row, this.waiting.first());
     this.empty.hidden = true;
   }
 
-  after(stuck, own) {
-    if (stuck || own) return this.toEnd();
+  after(own) {
+    if (this.stuck || own) return this.toEnd();
     this.unread += 1;
     this.newer.textContent = this.unread === 1 ? "1 new message ↓" : `${this.unread} new messages ↓`;
     this.newer.hidden = false;
@@ -67,110 +155,67 @@ export class View {
 
   divide(entry) {
     const date = day(entry.at);
-    if (this.last !== null && day(this.last.at) === date) return;
+    if (this.lastDay === date) return;
+    this.lastDay = date;
     this.place(element("li", { className: "day" }, element("span", {}, date)));
     this.last = null;
   }
 
-  message(entry) {
-    const row = element("li", { className: "message" });
-    row.classList.toggle("mine", entry.own);
-    row.classList.toggle("follows", this.follows(entry));
-    row.dataset.seq = entry.seq;
-    const name = entry.own ? element("span", { className: "name" }, "You") : named(entry.author);
-    const head = element("div", { className: "head" }, name, ...marks(entry.author, entry.origin), clock(entry.at));
-    if (entry.own) head.querySelector(".badge-web")?.remove();
-    row.append(avatar(entry.author), element("div", { className: "body" }, head, ...this.said(entry)));
-    return row;
-  }
-
-  said(entry) {
-    const extras = attachments(entry);
-    const text = entry.text ?? "";
-    if (text === "" && extras.length) return [element("p", { className: "bubble" }, ...extras)];
-    const bubble = element("div", { className: "bubble", dir: "auto" }, ...extras, ...rich(text.slice(0, LONG), entry.spans));
-    if (text.length <= LONG) return [bubble];
-    return [bubble, this.rest(bubble, text, entry.spans)];
-  }
-
-  rest(bubble, text, spans) {
-    const more = element("button", { type: "button", className: "more" }, "Show all of it");
-    more.addEventListener("click", () => {
-      bubble.replaceChildren(...rich(text, spans));
-      more.remove();
-    });
-    return more;
-  }
-
-  notice(entry) {
-    const what = { join: "joined", leave: "left" }[entry.type] ?? entry.type;
-    return element("li", { className: "notice" }, named(entry.author), ` ${what} `, ...marks(entry.author, entry.origin));
-  }
-
   follows(entry) {
-    const last = this.last;
-    return last?.type === "message" && last.author.id === entry.author.id
+    const { last } = this;
+    return last?.type === "message" && last.author.id === entry.author.id && !entry.quoted && entry.reply_to == null
       && last.author.name === entry.author.name && entry.at - last.at < FOLLOWS_WITHIN;
   }
 
   /** Show what was written here and is not in the log yet. */
   wait(entry) {
-    const row = element("li", { className: "message mine waiting" });
-    const bubble = element("p", { className: "bubble", dir: "auto" }, ...rich(entry.text));
-    row.append(element("div", { className: "body" }, bubble, element("div", { className: "fate" })));
-    this.waiting.set(entry.ref, row);
-    this.messages.append(row);
+    this.messages.append(this.waiting.add(entry));
     this.empty.hidden = true;
-    this.fate(entry);
     this.toEnd();
-  }
-
-  /** Show what became of it so far. */
-  fate(entry) {
-    const row = this.waiting.get(entry.ref);
-    if (row === undefined) return;
-    row.dataset.fate = entry.fate;
-    row.querySelector(".fate").replaceChildren(...this.words(entry));
-    if (entry.fate === "failed") this.toEnd();
-  }
-
-  words(entry) {
-    if (entry.fate === "waiting") return [entry.detail ? `${entry.detail}; trying again…` : "sending…"];
-    if (entry.fate === "sent") return ["sent"];
-    return [
-      element("span", { role: "alert" }, `Not sent: ${entry.detail}`),
-      this.choice("Try again", () => this.on.retry(entry.ref), entry.retryAfter),
-      this.choice("Discard", () => this.on.discard(entry.ref)),
-    ];
-  }
-
-  choice(label, act, seconds = 0) {
-    const button = element("button", { type: "button", onclick: act, disabled: seconds > 0 }, label);
-    if (seconds > 0) setTimeout(() => (button.disabled = false), seconds * 1000);
-    return button;
-  }
-
-  remove(ref) {
-    this.waiting.get(ref)?.remove();
-    this.waiting.delete(ref);
   }
 
   /** Begin anew: the log is another one, or the part of it that was missed is too long. */
   clear(kept) {
     for (const row of [...this.messages.children]) if (!row.dataset.fate) row.remove();
-    for (const ref of [...this.waiting.keys()]) if (!kept.has(ref)) this.remove(ref);
-    this.last = null;
+    this.tools.leave();
+    this.shown.clear();
+    this.waiting.keep(kept);
+    this.last = this.lastDay = null;
     this.read();
-    this.empty.hidden = this.waiting.size > 0;
+    this.empty.hidden = this.waiting.first() !== null;
   }
 
   trim() {
-    const gone = this.messages.children.length - SHOWN;
-    for (let index = 0; index < gone; index += 1) this.messages.firstElementChild.remove();
+    while (this.messages.children.length > SHOWN) {
+      const row = this.messages.firstElementChild;
+      const message = this.shown.get(row.dataset.id);
+      if (message) this.drop(message);
+      row.remove();
+    }
   }
 
-  atEnd() {
-    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+  drop(message) {
+    this.leaving.delete(message);
+    message.buttons.calm();
+    this.shown.delete(message.id);
+  }
+
+  // Where one looks
+
+  /** Go to a message, and show which one it is. */
+  jump(id) {
+    const row = this.shown.get(id)?.row;
+    if (row === undefined) return this.tell("That message is not on this page any more.");
+    this.stuck = false;
+    row.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    row.focus({ preventScroll: true });
+    row.classList.remove("found");
+    requestAnimationFrame(() => row.classList.add("found"));
+  }
+
+  scrolled() {
+    this.stuck = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    if (this.stuck) this.read();
   }
 
   toEnd() {
@@ -184,25 +229,45 @@ export class View {
     this.newer.hidden = true;
   }
 
-  types(author) {
-    clearTimeout(this.typists.get(author.name));
-    this.typists.set(author.name, setTimeout(() => this.untype(author), TYPES_FOR));
-    this.tellTypists();
+  // What is about to go
+
+  /** Take a message away, unless one thinks better of it. */
+  leave(message) {
+    const act = () => {
+      clearTimeout(timer);
+      this.leaving.delete(message);
+      question.remove();
+      this.on.change(message, { type: "delete", id: message.id });
+    };
+    const timer = setTimeout(act, UNDO_WITHIN);
+    const undo = element("button", { type: "button" }, "Undo");
+    const question = element("p", { className: "question", role: "status" }, "Deleted. ", undo);
+    undo.addEventListener("click", () => {
+      clearTimeout(timer);
+      this.stay(message, question);
+    });
+    message.leaving = true;
+    message.row.classList.add("leaving");
+    message.row.append(question);
+    this.leaving.set(message, act);
+    this.tools.leave();
+    undo.focus({ preventScroll: true });
   }
 
-  untype(author) {
-    if (!this.typists.has(author.name)) return;
-    clearTimeout(this.typists.get(author.name));
-    this.typists.delete(author.name);
-    this.tellTypists();
+  stay(message, question) {
+    this.leaving.delete(message);
+    message.leaving = false;
+    message.row.classList.remove("leaving");
+    question.remove();
+    message.row.focus({ preventScroll: true });
   }
 
-  tellTypists() {
-    const names = [...this.typists.keys()];
-    if (names.length === 0) return this.typing.replaceChildren();
-    const who = names.length > 3 ? ["Several people"] : [element("bdi", {}, names.join(", "))];
-    this.typing.replaceChildren(...who, names.length > 1 ? " are typing" : " is typing", element("span", { className: "dots" }));
+  /** The page goes: what is about to be taken away is taken away now. */
+  hurry() {
+    for (const act of this.leaving.values()) act();
   }
+
+  // Beside the messages
 
   /** Say how the connection is. */
   state(name, detail) {
@@ -217,6 +282,13 @@ export class View {
 
   /** Say something that belongs to no message. */
   tell(text) {
-    this.connection.textContent = text;
+    clearTimeout(this.untold);
+    this.told.textContent = text;
+    this.untold = setTimeout(() => (this.told.textContent = ""), TOLD_FOR);
   }
+}
+
+function notice(entry) {
+  const what = { join: "joined", leave: "left" }[entry.type] ?? entry.type;
+  return element("li", { className: "notice" }, named(entry.author), ` ${what} `, ...marks(entry.author, entry.origin));
 }
