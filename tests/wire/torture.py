@@ -163,7 +163,9 @@ class Torture:
         try:
             code = await self.gateway.death(POINT_SECONDS)
         except TimeoutError:
-            raise AssertionError(f"{point} is not passed {passage} times") from None
+            self._keep_chronicle()
+            due = sorted(self.scribe.due, key=str)[:20]  # a loss makes its speaker fall silent
+            raise AssertionError(f"{point} is not passed {passage} times; due: {due}") from None
         assert code == -9, f"the gateway ended by itself, at {point}: {code}"
         await self._buried(f"{point}, passage {passage}")
 
