@@ -229,6 +229,12 @@ def _of_xmpp() -> Iterator[tuple[Any, Any]]:
 
     for inside in (
         "<body>/order@other</body>",
+        "<body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='1'/>",
+        "<body>&gt; so\nyes</body><reply xmlns='urn:xmpp:reply:0' id='1'/>"
+        "<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body end='5'/></fallback>",
+        "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>",
+        "<reactions xmlns='urn:xmpp:reactions:0' id='1'/>",
+        "<received xmlns='urn:xmpp:receipts' id='1'/>",
         "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
         "<event xmlns='urn:example:event'/>",
     ):

@@ -13,11 +13,11 @@ from slixmpp.exceptions import XMPPError
 
 from gateway.delivery.server import Port
 from protocols.xmpp.identity import place_from_key
+from protocols.xmpp.invitations import invitation_from_stanza
 from protocols.xmpp.link import Link
 from protocols.xmpp.places import Places
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.stream import Stream
-from protocols.xmpp.translate import invitation_from_stanza
 
 logger = logging.getLogger(__name__)
 

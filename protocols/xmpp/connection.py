@@ -20,16 +20,14 @@ from slixmpp.exceptions import IqTimeout, XMPPError
 from gateway.delivery.status import State, Status
 from gateway.vocabulary.errors import CredentialsRefused, GatewayError, StartError
 from protocols.xmpp.acknowledgement import Session
+from protocols.xmpp.backoff import Backoff
+from protocols.xmpp.features import CAPABILITIES
 from protocols.xmpp.link import Link
 from protocols.xmpp.settings import Settings
 from protocols.xmpp.stream import Conflict, Receiver, Stream, Unreachable
 
 logger = logging.getLogger(__name__)
 
-BACKOFF = (0.5, 60.0)
-"""Seconds between tries: the first pause, and the longest."""
-STEADY_SECONDS = 10.0
-"""A connection that lasted as long as this starts the backoff anew."""
 CONFLICT_SECONDS = 600.0
 """How long we leave the account to another client that took our resource."""
 PING_EVERY = 30.0
@@ -76,35 +74,35 @@ class Connection:
         self._session: Session | None = None
         self._trust: ssl.SSLContext | None = None
         self._closing = False
+        self._backoff = Backoff()
+        self._had_session = False
+        """Whether the connection of the moment was one that stanzas could be said over."""
 
     async def run(self) -> None:
         """Stay connected until cancelled or closed; raises ``CredentialsRefused``."""
-        pause = BACKOFF[0]
         self._closing = False
         self._status.set(State.CONNECTING, f"to {self._settings.domain}")
         while not self._closing:
-            began = time.monotonic()
+            self._had_session = False
             error = await self._connect_once()
             if self._closing:
                 return
             if isinstance(error, CredentialsRefused):
                 self._status.set(State.REFUSED, str(error), error=str(error))
                 raise error
-            if time.monotonic() - began > STEADY_SECONDS:
-                pause = BACKOFF[0]
-            pause = await self._wait_after(error, pause)
+            await self._wait_after(error)
 
-    async def _wait_after(self, error: GatewayError, pause: float) -> float:
-        """Wait before the next try; returns the pause after it."""
+    async def _wait_after(self, error: GatewayError) -> None:
+        """Wait before the next try; not at all if there was a session a moment ago."""
         if isinstance(error, Conflict):
             logger.error("account=%s %s", self._account, error)
             self._status.set(State.ELSEWHERE, str(error), error=str(error))
             await asyncio.sleep(CONFLICT_SECONDS)
-            return BACKOFF[0]
+            return
         logger.warning("account=%s reconnecting: %s", self._account, error)
         self._status.set(State.RECONNECTING, str(error), error=str(error))
+        pause = self._backoff.after(session=self._had_session, now=time.monotonic())
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-        return min(pause * 2, BACKOFF[1])
 
     async def _connect_once(self) -> GatewayError:
         """One connection, from login to its end; returns why it ended."""
@@ -135,7 +133,7 @@ class Connection:
     async def _serve(self, stream: Stream) -> GatewayError:
         if not stream.was_resumed:
             self._begin(stream)
-        self._session = stream.session
+        self._session, self._had_session = stream.session, True
         self._link.paused = False
         logger.info(
             "account=%s connected tls=%s resumed=%s",
@@ -156,7 +154,7 @@ class Connection:
         if self._session is not None:
             self._session.departures.abandon(None)
         self._tenant.begun()
-        stream.say("<presence/>")
+        stream.say(f"<presence>{CAPABILITIES}</presence>")
 
     async def _watch(self, stream: Stream) -> None:
         """Notice a connection that is dead and does not say so (XEP-0199)."""

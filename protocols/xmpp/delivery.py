@@ -17,12 +17,14 @@ from protocols.xmpp.places import Places
 from protocols.xmpp.proofs import Proof, Proofs
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.stanzas import (
+    body_from_event,
     id_from_ref,
     stanza_from_event,
-    stanza_from_typing,
     stanza_from_xml,
 )
 from protocols.xmpp.suspects import Suspects
+from protocols.xmpp.uploads import Uploads
+from protocols.xmpp.writing import Writing
 
 PROOF_SECONDS = 60.0
 """How long a message waits for its confirmation: long enough to notice a dead link and resume."""
@@ -42,12 +44,18 @@ class Delivery:
     proofs: Proofs
     suspects: Suspects
     catchup: CatchUp
+    uploads: Uploads
+    writing: Writing
 
     async def deliver(self, place: str, facts: Facts, event: Event) -> str | None:
         """See ``ProtocolServer``; the proof is the room's own copy, or our server's receipt."""
         match kind_of(event):
-            case "message":
-                return await self._message(place, facts, event)
+            case "message" | "edit" | "delete" | "reaction":
+                return await self._event(place, facts, event)
+            case "answer" if event.get("text"):
+                await self._event(place, facts, event)
+            case "answer":
+                return None  # here nobody waits for one
             case "typing":
                 self._typing(place, facts)
             case "stanza":
@@ -56,30 +64,36 @@ class Delivery:
                 raise Refused("refused", f"XMPP knows no {kind}")
         return None
 
-    async def _message(self, place: str, facts: Facts, event: Event) -> str:
+    async def _event(self, place: str, facts: Facts, event: Event) -> str:
+        native = await self._said(place, facts, event)
+        self.writing.said(place)
+        self.attendance.visited(place)
+        return native if kind_of(event) == "message" else str(event.get("id", native))
+
+    async def _said(self, place: str, facts: Facts, event: Event) -> str:
         group = self.places.is_group(place, facts)
         if group:
             await self._be_in(place)
         await self._be_up_to_date(place if group else self.us.jid)
         name = id_from_ref(event.get("ref"))
-        said = self.proofs.said(bare(place), name, event["text"])
+        # The address of a file is another one each time that it is uploaded.
+        body = None if event.get("attachments") else body_from_event(event)
+        said = self.proofs.said(bare(place), name, body)
         if said is not None:
             return said
+        event = await self.uploads.placed(event)
         kind = "groupchat" if group else "chat"
         text = stanza_from_event(event, to=self.places.address(place), kind=kind, name=name)
         with self.proofs.await_(bare(place), name, reflected=group) as proof:
-            native = await self._say(text, proof)
-        self.attendance.visited(place)
-        return native
+            return await self._say(text, proof)
 
     def _typing(self, place: str, facts: Facts) -> None:
-        stream = self.link.ready()
         group = self.places.is_group(place, facts)
         room = self.rooms.room(place)
         if group and (room is None or not room.joined):
             raise NotSent(f"not in {place}")
         kind = "groupchat" if group else "chat"
-        stream.say(stanza_from_typing(to=self.places.address(place), kind=kind))
+        self.writing.begin(place, to=self.places.address(place), kind=kind)
 
     async def _stanza(self, event: Event) -> None:
         text = stanza_from_xml(str(event.get("xml", "")))

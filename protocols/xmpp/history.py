@@ -11,12 +11,13 @@ from gateway.delivery.server import Arrival
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.gap import Gap
 from protocols.xmpp.identity import Identity, bare
+from protocols.xmpp.ids import id_from_stanza
 from protocols.xmpp.intake import Unreadable
 from protocols.xmpp.occupants import Room
 from protocols.xmpp.past import Result, from_room, room_as_of, said_by_us
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.translate import arrival_from_stanza, id_from_stanza, skipped_arrival
+from protocols.xmpp.translate import PASSING, arrival_from_stanza, skipped_arrival
 
 logger = logging.getLogger(__name__)
 
@@ -75,4 +76,4 @@ class History:
 
     def _arrival(self, message: Element, room: Room | None) -> Arrival | None:
         arrival = arrival_from_stanza(message, self._us, room, time.time())
-        return None if arrival is None or arrival.event["type"] == "xmpp.typing" else arrival
+        return None if arrival is None or arrival.event["type"] in PASSING else arrival

@@ -13,18 +13,21 @@ from gateway.vocabulary.events import Author, Bot, Chat, Facts
 from gateway.vocabulary.ids import key_parts
 from gateway.vocabulary.text import clean_name
 from protocols.xmpp.occupants import Occupant, Room
+from protocols.xmpp.styling import STYLES
 
 MAX_TEXT = 16_384
 """Code points of one message. At worst 80 KiB of XML, where servers take 256 KiB in a stanza."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Identity:
     """Who we are: the account's name in the configuration, its bare JID, our name in rooms."""
 
     account: str
     jid: str
     nick: str
+    largest_file: int | None = None
+    """Bytes of the largest file that our server keeps for us (XEP-0363), once that is known."""
 
     @property
     def bot(self) -> Bot:
@@ -111,14 +114,21 @@ def facts_from_place(
         "chat": chat,
         "thread": None,
         "user": user,
-        "extensions": extensions(),
+        "extensions": extensions(us.largest_file),
     }
 
 
-def extensions() -> dict[str, dict[str, Any]]:
-    """What an XMPP chat can do."""
-    return {
+def extensions(largest_file: int | None = None) -> dict[str, dict[str, Any]]:
+    """What an XMPP chat can do; files if a server keeps them, of so many bytes."""
+    can: dict[str, dict[str, Any]] = {
         "message": {"max_text": MAX_TEXT, "unit": "codepoints"},
-        "typing": {},
         "reply": {},
+        "spans": {"styles": list(STYLES)},
+        "edit": {},
+        "delete": {},
+        "reaction": {"emoji": None, "most": None},
+        "typing": {},
     }
+    if largest_file:
+        can["file"] = {"max_size": largest_file, "caption": 0}
+    return can

@@ -6,29 +6,29 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Port
 from gateway.vocabulary.errors import NotSent
+from protocols.xmpp.apologies import Apologies
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
-from protocols.xmpp.elements import BODY, DELAY
+from protocols.xmpp.comings import Comings
+from protocols.xmpp.elements import BODY, DELAY, RECEIPTS
+from protocols.xmpp.encryption import encryption_of_stanza
 from protocols.xmpp.identity import Identity, bare
+from protocols.xmpp.ids import archive_of_stanza, id_from_stanza
 from protocols.xmpp.intake import Intake, Unreadable
 from protocols.xmpp.link import Link
-from protocols.xmpp.occupants import Change, Occupant, Room
+from protocols.xmpp.occupants import Change, Room
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
+from protocols.xmpp.stanzas import receipt_for
 from protocols.xmpp.stream import Settle
 from protocols.xmpp.subscriptions import Subscriptions
-from protocols.xmpp.translate import (
-    archive_of_stanza,
-    arrival_from_stanza,
-    id_from_stanza,
-    presence_arrival,
-)
+from protocols.xmpp.translate import PASSING, arrival_from_stanza, place_from_stanza
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class Incoming:
     intake: Intake
     catchup: CatchUp
     subscriptions: Subscriptions
+    comings: Comings
+    apologies: Apologies
 
     def message(self, stanza: Element, settle: Settle) -> None:
         """Take a message, whatever it may hold."""
@@ -100,13 +102,27 @@ class Incoming:
         return settle()
 
     def _conversation(self, stanza: Element, room: Room | None, settle: Settle) -> None:
+        encryption = encryption_of_stanza(stanza)
+        if encryption is not None:
+            if encryption.says:
+                self.apologies.make(place_from_stanza(stanza, room), encryption)
+            return settle()
         arrival = arrival_from_stanza(stanza, self.us, room, time.time())
         if arrival is None or stanza.get("type") == "headline":
             return settle()
-        if arrival.event["type"] == "xmpp.typing":
+        if arrival.event["type"] in PASSING:
             self.port.pass_on(arrival.conversation, arrival.event)
             return settle()
+        if room is None and stanza.find(f"{RECEIPTS}request") is not None and stanza.get("id"):
+            settle = partial(self._receive, stanza, settle)
         return self.catchup.put(archive_of_stanza(stanza, self.us, room), arrival, settle)
+
+    def _receive(self, stanza: Element, settle: Settle) -> None:
+        """It is safe: say so to our server, and to who asked to be told (XEP-0184)."""
+        settle()
+        stream = self.link.online()
+        if stream is not None:
+            stream.say(receipt_for(stanza.get("id", ""), to=stanza.get("from", "")))
 
     def _error(self, stanza: Element) -> None:
         outcome = self.proofs.error(stanza)
@@ -125,13 +141,9 @@ class Incoming:
         if found is None:
             return settle()
         change, person, room = found
-        return self._change(change, person, room, settle)
-
-    def _change(self, change: Change, person: Occupant | None, room: Room, settle: Settle) -> None:
-        if person is None or change not in (Change.CAME, Change.WENT):
-            return settle()
-        kind: Literal["join", "leave"] = "join" if change is Change.CAME else "leave"
-        return self.catchup.put(room.jid, presence_arrival(kind, person, self.us, room), settle)
+        if person is not None and change in (Change.CAME, Change.WENT):
+            self.comings.changed(change, person, room)
+        return settle()
 
 
 def _is_ours(stanza: Element, room: Room) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from protocols.xmpp.features import CAPABILITIES
 from protocols.xmpp.occupants import Room
 from protocols.xmpp.settings import Bound
 from protocols.xmpp.text import attribute_from_text, body_from_text
@@ -61,7 +62,7 @@ def join_stanza(room: Room, password: str | None, now: float, bound: Bound) -> s
     secret = f"<password>{body_from_text(password)}</password>" if password else ""
     return (
         f"<presence to='{to}'><x xmlns='http://jabber.org/protocol/muc'>"
-        f"<history {since}/>{secret}</x></presence>"
+        f"<history {since}/>{secret}</x>{CAPABILITIES}</presence>"
     )
 
 

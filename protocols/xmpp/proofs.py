@@ -13,8 +13,8 @@ from xml.etree.ElementTree import Element
 from gateway.vocabulary.errors import DeliveryError, NotSent, Uncertain
 from protocols.xmpp.elements import BODY, ORIGIN_ID
 from protocols.xmpp.identity import bare
+from protocols.xmpp.outcomes import outcome_from_error
 from protocols.xmpp.text import text_from_body
-from protocols.xmpp.translate import outcome_from_error
 
 SAID = 1000
 """Messages of ours that archives showed and nobody has asked about."""
@@ -104,12 +104,15 @@ class Proofs:
         if len(self._said) > SAID:
             self._said.popitem(last=False)
 
-    def said(self, place: str, name: str, text: str) -> str | None:
-        """The native id of a message, if an archive has shown that it was said already."""
+    def said(self, place: str, name: str, text: str | None) -> str | None:
+        """The native id of a message, if an archive has shown that it was said already.
+
+        ``text`` is what its body is, if that is known; else its name alone counts.
+        """
         said = self._said.pop((place, name), None)
         if said is None or time.monotonic() - said.at > SAID_SECONDS:
             return None
-        return said.native if said.text == text_from_body(text) else None
+        return said.native if text is None or said.text == text_from_body(text) else None
 
     def _prove(self, place: str, message: Element, native: str | None) -> bool:
         for name in _names(message):

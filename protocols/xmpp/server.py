@@ -18,9 +18,11 @@ from typing import Any
 from gateway.delivery.server import Limits, Port, ProtocolServer
 from gateway.delivery.status import State
 from gateway.vocabulary.events import Event, Facts
+from protocols.xmpp.apologies import Apologies
 from protocols.xmpp.archives import Archives
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.comings import Comings
 from protocols.xmpp.connection import Connection
 from protocols.xmpp.delivery import Delivery
 from protocols.xmpp.history import History
@@ -36,6 +38,8 @@ from protocols.xmpp.settings import Settings
 from protocols.xmpp.stream import Stream
 from protocols.xmpp.subscriptions import Subscriptions
 from protocols.xmpp.suspects import Suspects
+from protocols.xmpp.uploads import Uploads
+from protocols.xmpp.writing import Writing
 
 DRAIN_SECONDS = 0.5
 PEOPLE_SECONDS = 0.2
@@ -68,6 +72,8 @@ class Server(ProtocolServer):
         history = History(us, rooms, proofs, self._attendance)
         self._catchup = CatchUp(self.port, self._intake, history, self.settings.bound)
         self._archives = Archives(us.jid, link, self._catchup, self.rooms_changed)
+        self._uploads = Uploads(us, self.port, link, self.settings.tls_ca)
+        self._writing = Writing(link)
         self._delivery = Delivery(
             us=us,
             link=link,
@@ -77,7 +83,10 @@ class Server(ProtocolServer):
             proofs=proofs,
             suspects=Suspects(),
             catchup=self._catchup,
+            uploads=self._uploads,
+            writing=self._writing,
         )
+        self._comings = Comings(us, self.port)
         incoming = Incoming(
             us=us,
             port=self.port,
@@ -88,6 +97,8 @@ class Server(ProtocolServer):
             intake=self._intake,
             catchup=self._catchup,
             subscriptions=Subscriptions(link),
+            comings=self._comings,
+            apologies=Apologies(us, self.port, link, self._places),
         )
         self._connection = Connection(
             self.account, self.settings, self.port.status, link=link, receiver=incoming, tenant=self
@@ -164,6 +175,7 @@ class Server(ProtocolServer):
         work = [self._archives.keep_up(stream)]
         if not stream.was_resumed:
             work.append(self._attendance.look_round(stream))
+            work.append(self._uploads.look(stream, self.settings.domain))
         return work
 
     async def pack_up(self) -> None:
@@ -175,6 +187,7 @@ class Server(ProtocolServer):
     def disconnected(self) -> None:
         """See ``Tenant``."""
         self._rooms.stop()
+        self._writing.forget()
         self._intake.release(forget=False)
 
     # Of the rooms (``Watcher``)
@@ -200,6 +213,7 @@ class Server(ProtocolServer):
     def left(self, room: Room) -> None:
         """See ``Watcher``."""
         self._catchup.drop(room.jid)
+        self._comings.forget(room.jid)
         self.people_changed(room)
         self.rooms_changed()
 

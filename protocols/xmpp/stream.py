@@ -27,6 +27,7 @@ from slixmpp.xmlstream.tostring import tostring
 
 from gateway.vocabulary.errors import CredentialsRefused, GatewayError
 from protocols.xmpp.acknowledgement import Departure, Session, Verdict
+from protocols.xmpp.disco import our_info
 from protocols.xmpp.parser import BoundedParser
 from protocols.xmpp.settings import Settings
 
@@ -129,6 +130,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
     def _prepare(self) -> None:
         self.register_plugin("xep_0030")
         self.register_plugin("xep_0199")
+        self.plugin["xep_0030"].set_node_handler("get_info", handler=our_info)
         register_stanza_plugin(StreamFeatures, StreamManagement)
         for order in (9000, 10100):  # to resume before the resource is bound, to enable after it
             self.register_feature("sm", self._manage, restart=True, order=order)

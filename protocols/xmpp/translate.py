@@ -1,38 +1,41 @@
 """Stanzas to arrivals. Nothing here performs I/O.
 
-A stanza is read as the bare element that the parser made. A stanza-id (XEP-0359) is believed
-only from the room that the message came from, or from our own account's server.
+A stanza is read as the bare element that the parser made. What a message is called, and by whom it
+may be believed, ``ids`` knows; what it says, ``contents``.
 """
 
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Arrival
-from gateway.vocabulary.errors import Delayed, DeliveryError, NotSent, Refused
 from gateway.vocabulary.events import Author, Event
-from gateway.vocabulary.text import clean_name
+from gateway.vocabulary.spans import edit
+from gateway.vocabulary.text import clean
+from protocols.xmpp.contents import contents_from_stanza
 from protocols.xmpp.elements import (
+    APPLY_TO,
     BODY,
+    BRIDGED,
     CHAT_STATES,
     CLIENT,
     DELAY,
-    DIRECT_INVITATION,
-    ERROR,
     FALLBACK,
-    ORIGIN_ID,
-    REPLY,
-    STANZA_ERRORS,
-    STANZA_ID,
+    MARKERS,
+    MODERATE,
+    OLD_MODERATE,
+    OLD_RETRACT,
+    REACTIONS,
+    RECEIPTS,
+    REPLACE,
+    RETRACT,
     SUBJECT,
 )
+from protocols.xmpp.encryption import encryption_of_stanza
 from protocols.xmpp.identity import (
     Identity,
     author_from_jid,
@@ -41,42 +44,44 @@ from protocols.xmpp.identity import (
     bare,
     facts_from_place,
 )
+from protocols.xmpp.ids import delivery_from_stanza, id_from_stanza, origin_id_from_stanza
 from protocols.xmpp.occupants import MUC_USER, OCCUPANT_ID, Occupant, Room
-from protocols.xmpp.text import text_from_body, without
 
-RETRY_SECONDS = 10.0
-"""How long to wait when the other side says ``wait`` and not how long (RFC 6120, 8.3.2)."""
+EMOJI = 20
+"""Reactions of one person to one message that are taken."""
+LONGEST_EMOJI = 64
+"""Code points of one: what is longer is no emoji."""
+
+PASSING = ("xmpp.typing", "xmpp.receipt")
+"""Events that are handed on and not recorded."""
 
 _SMALL_TALK = (
     CHAT_STATES,
-    "{urn:xmpp:receipts}",
-    "{urn:xmpp:chat-markers:0}",
+    RECEIPTS,
+    MARKERS,
+    RETRACT,
+    OLD_RETRACT,
+    APPLY_TO,
+    REACTIONS,
+    FALLBACK,
+    BRIDGED,
     "{urn:xmpp:hints}",
     "{urn:xmpp:sid:0}",
     "{urn:xmpp:occupant-id:0}",
     "{urn:xmpp:delay}",
     MUC_USER,
     f"{CLIENT}thread",
+    BODY,
     SUBJECT,
 )
 """What a message may hold without being worth an event of its own."""
 
-_COMMAND = re.compile(r"(/\w{1,64})@(\S{1,64})")
+_RECEIVED = (f"{RECEIPTS}received", f"{MARKERS}received", f"{MARKERS}displayed")
 
-_CODES = {
-    "item-not-found": "not_found",
-    "remote-server-not-found": "not_found",
-    "jid-malformed": "not_found",
-    "gone": "not_found",
-    "recipient-unavailable": "not_found",
-    "service-unavailable": "not_found",
-    "forbidden": "forbidden",
-    "not-allowed": "forbidden",
-    "not-authorized": "forbidden",
-    "registration-required": "forbidden",
-    "subscription-required": "forbidden",
-    "policy-violation": "too_long",
-}
+_ABOUT = (f"{REACTIONS}reactions", f"{RETRACT}retract", APPLY_TO)
+"""What a message may hold that is about another one; its body is for clients that know it not."""
+
+_COMMAND = re.compile(r"(/\w{1,64})@(\S{1,64})")
 
 
 def arrival_from_stanza(
@@ -89,7 +94,7 @@ def arrival_from_stanza(
     event = event_from_stanza(message, us, room, now)
     if event is None:
         return None
-    place = _place(message, room)
+    place = place_from_stanza(message, room)
     user = None if room is not None and place == room.jid else event["author"]
     facts = facts_from_place(place, us, room, user=user)
     return Arrival(us.key(place), facts, event, delivery_from_stanza(message, us, room))
@@ -98,42 +103,51 @@ def arrival_from_stanza(
 def event_from_stanza(
     message: Element, us: Identity, room: Room | None, now: float
 ) -> Event | None:
-    """Translate a message to ``xmpp.message``, ``xmpp.typing`` or ``xmpp.stanza``."""
+    """Translate a message to the one event that it is; what is encrypted is none."""
     parts = {child.tag: child for child in reversed(message)}
+    if encryption_of_stanza(message) is not None:
+        return None
     author = author_from_stanza(message, us, room)
-    body = parts.get(BODY)
-    if body is not None and not _from_the_server(message, us):
-        return _message(message, parts, author, us, room, now)
-    if f"{CHAT_STATES}composing" in parts:
-        return {"type": "xmpp.typing", "author": author}
-    if body is None and all(tag.startswith(_SMALL_TALK) for tag in parts):
+    speaks = not _from_the_server(message, us)
+    is_about = any(tag in parts for tag in _ABOUT)
+    event = None
+    if is_about:
+        event = _about(parts, author)
+    elif speaks:
+        event = _said(message, parts, us, room)
+    if event is not None:
+        return event | {"author": author, "at": _time(parts.get(DELAY), now)}
+    passing = _passing(parts, room)
+    if passing is not None:
+        return passing | {"author": author}
+    if is_about or (
+        all(tag.startswith(_SMALL_TALK) for tag in parts) and (speaks or BODY not in parts)
+    ):
         return None
     xml = ElementTree.tostring(message, encoding="unicode")
     return {"type": "xmpp.stanza", "xml": xml, "author": author}
 
 
-def _message(
-    message: Element,
-    parts: Mapping[str, Element],
-    author: Author,
-    us: Identity,
-    room: Room | None,
-    now: float,
-) -> Event:
-    reply = parts.get(REPLY)
-    text = text_from_body(parts[BODY].text or "")
-    if reply is not None:
-        text = _without_quotation(text, message)
-    event: Event = {
-        "type": "xmpp.message",
-        "id": id_from_stanza(message, us, room),
-        "text": text,
-        "author": author,
-        "attachments": [],
-        "reply_to": reply.get("id") if reply is not None else None,
-        "at": _time(parts.get(DELAY), now),
-    }
-    return _addressed(event, room.nick if room is not None else us.nick)
+# What is said
+
+
+def _said(
+    message: Element, parts: Mapping[str, Element], us: Identity, room: Room | None
+) -> Event | None:
+    """A message, or one in the place of another (XEP-0308)."""
+    said = contents_from_stanza(message, parts, us, room)
+    if said is None:
+        return None
+    if BRIDGED in parts:
+        said["bridged"] = True
+    event: Event
+    replaced = parts[REPLACE].get("id") if REPLACE in parts else None
+    if replaced:
+        event = {"type": "xmpp.edit", "id": replaced, "origin_id": replaced}
+    else:
+        native, origin_id = id_from_stanza(message, us, room), origin_id_from_stanza(message)
+        event = {"type": "xmpp.message", "id": native, "origin_id": origin_id}
+    return _addressed(event | said, room.nick if room is not None else us.nick)
 
 
 def _addressed(event: Event, nick: str) -> Event:
@@ -143,19 +157,79 @@ def _addressed(event: Event, nick: str) -> Event:
     if found is None:
         return event
     if found[2].casefold() == nick.casefold():
-        return event | {"text": found[1] + text[found.end() :]}
+        text, spans = edit(text, event.get("spans", ()), [(found.end(1), found.end(), "")])
+        return event | {"text": text} | ({"spans": spans} if spans else {})
     return event | {"foreign": True}
 
 
-def _without_quotation(text: str, message: Element) -> str:
-    """Take out what clients that know no replies would show of the message replied to."""
-    for fallback in message.iterfind(f"{FALLBACK}fallback"):
-        found = fallback.find(f"{FALLBACK}body")
-        if fallback.get("for") == "urn:xmpp:reply:0" and found is not None:
-            start, end = found.get("start", "0"), found.get("end", "")
-            if start.isdecimal() and end.isdecimal() and len(start + end) < 16:
-                return without(text, int(start), int(end))
-    return text
+# What is about a message
+
+
+def _about(parts: Mapping[str, Element], author: Author) -> Event | None:
+    """A retraction, by its author or by the room, or a reaction."""
+    if f"{REACTIONS}reactions" in parts:
+        return _reaction(parts[f"{REACTIONS}reactions"])
+    retracted = _retracted(parts)
+    if retracted is None:
+        return None
+    if author["kind"] == "chat":
+        return _delete(retracted) | {"moderated": True}
+    return None if _is_moderated(parts) else _delete(retracted)
+
+
+def _delete(retracted: str) -> Event:
+    return {"type": "xmpp.delete", "id": retracted, "origin_id": retracted}
+
+
+def _retracted(parts: Mapping[str, Element]) -> str | None:
+    """The id of the message that is taken away (XEP-0424 and 0425, the older ones too)."""
+    if f"{RETRACT}retract" in parts:
+        return parts[f"{RETRACT}retract"].get("id")
+    older = parts.get(APPLY_TO)
+    if older is None:
+        return None
+    moderated = older.find(f"{OLD_MODERATE}moderated")
+    found = (older if moderated is None else moderated).find(f"{OLD_RETRACT}retract")
+    return older.get("id") if found is not None else None
+
+
+def _is_moderated(parts: Mapping[str, Element]) -> bool:
+    """Whether it claims to be a moderator's act; those are the room's own to tell."""
+    retract, older = parts.get(f"{RETRACT}retract"), parts.get(APPLY_TO)
+    return (retract is not None and retract.find(f"{MODERATE}moderated") is not None) or (
+        older is not None and older.find(f"{OLD_MODERATE}moderated") is not None
+    )
+
+
+def _reaction(reactions: Element) -> Event | None:
+    """All that somebody shows on a message now (XEP-0444)."""
+    target = reactions.get("id")
+    if not target:
+        return None
+    found = (each.text or "" for each in reactions.iterfind(f"{REACTIONS}reaction"))
+    shown = (clean(text.strip()) for text in found)
+    emoji = dict.fromkeys(each for each in shown if each and len(each) <= LONGEST_EMOJI)
+    return {"type": "xmpp.reaction", "id": target, "emoji": list(emoji)[:EMOJI]}
+
+
+# What passes
+
+
+def _passing(parts: Mapping[str, Element], room: Room | None) -> Event | None:
+    """Somebody writes (XEP-0085), or has what we said (XEP-0184, XEP-0333).
+
+    In a room the latter is said of everybody's messages, so that there it is left out.
+    """
+    if f"{CHAT_STATES}composing" in parts:
+        return {"type": "xmpp.typing"}
+    if room is None:
+        for tag in _RECEIVED:
+            if tag in parts and parts[tag].get("id"):
+                return {"type": "xmpp.receipt", "id": parts[tag].get("id")}
+    return None
+
+
+# Who, where and when
 
 
 def _time(delay: Element | None, now: float) -> float:
@@ -184,36 +258,8 @@ def author_from_stanza(stanza: Element, us: Identity, room: Room | None) -> Auth
     return author_from_occupant(person, us, room)
 
 
-def id_from_stanza(message: Element, us: Identity, room: Room | None) -> str:
-    """The native id: the room's or our server's, else the sender's, else a made one."""
-    given = _stanza_id(message, us, room)
-    if given is not None:
-        return given
-    origin = message.find(ORIGIN_ID)
-    own = origin.get("id") if origin is not None else None
-    return own or message.get("id") or uuid.uuid4().hex
-
-
-def delivery_from_stanza(message: Element, us: Identity, room: Room | None) -> str | None:
-    """What the network itself repeats on redelivery, if it does."""
-    given = _stanza_id(message, us, room)
-    return None if given is None else f"{archive_of_stanza(message, us, room)} {given}"
-
-
-def _stanza_id(message: Element, us: Identity, room: Room | None) -> str | None:
-    archive = archive_of_stanza(message, us, room)
-    for given in message.iterfind(STANZA_ID):
-        if given.get("by") == archive:
-            return given.get("id") or None
-    return None
-
-
-def archive_of_stanza(message: Element, us: Identity, room: Room | None) -> str:
-    """Whose archive holds a message: the room's that it was said in, or else ours."""
-    return room.jid if room is not None and message.get("type") == "groupchat" else us.jid
-
-
-def _place(message: Element, room: Room | None) -> str:
+def place_from_stanza(message: Element, room: Room | None) -> str:
+    """Where it was said: with a person, in a room, or with somebody in a room."""
     sender = message.get("from", "")
     if room is None:
         return bare(sender)
@@ -230,60 +276,8 @@ def _from_the_server(message: Element, us: Identity) -> bool:
     return message.get("from", "") in ("", us.jid.partition("@")[2])
 
 
-def presence_arrival(
-    kind: Literal["join", "leave"], person: Occupant, us: Identity, room: Room
-) -> Arrival:
-    """Somebody came into a room, or left it."""
-    author = author_from_occupant(person, us, room)
-    event: Event = {"type": f"xmpp.{kind}", "author": author}
-    return Arrival(us.key(room.jid), facts_from_place(room.jid, us, room), event, None)
-
-
 def skipped_arrival(count: int, last: str, us: Identity, room: Room) -> Arrival:
     """What was said in a room, up to the archive's id ``last``, is not told."""
     event: Event = {"type": "xmpp.skipped", "count": count}
     facts = facts_from_place(room.jid, us, room)
     return Arrival(us.key(room.jid), facts, event, f"{room.jid} skipped {last}")
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """Somebody wants us in a room."""
-
-    room: str
-    password: str | None
-
-
-def invitation_from_stanza(message: Element) -> Invitation | None:
-    """Read an invitation, by the room (XEP-0045, 7.8.2) or by a person (XEP-0249)."""
-    by_room = message.find(f"{MUC_USER}x")
-    if by_room is not None and by_room.find(f"{MUC_USER}invite") is not None:
-        room = message.get("from", "")
-        return Invitation(room, by_room.findtext(f"{MUC_USER}password")) if _is_room(room) else None
-    direct = message.find(DIRECT_INVITATION)
-    if direct is not None and _is_room(direct.get("jid", "")):
-        return Invitation(direct.get("jid", "").lower(), direct.get("password"))
-    return None
-
-
-def _is_room(jid: str) -> bool:
-    local, _, domain = jid.partition("@")
-    return bool(local and domain) and "/" not in jid and len(jid) <= 512 and jid.isprintable()
-
-
-def outcome_from_error(message: Element) -> DeliveryError:
-    """What an error stanza says about the message that it answers (RFC 6120, 8.3)."""
-    error = message.find(ERROR)
-    if error is None:
-        return Refused("refused", "refused without a reason")
-    tags = [child.tag for child in error if child.tag.startswith(STANZA_ERRORS)]
-    conditions = [tag.removeprefix(STANZA_ERRORS) for tag in tags if not tag.endswith("}text")]
-    condition = conditions[0] if conditions else "undefined-condition"
-    said = clean_name(error.findtext(f"{STANZA_ERRORS}text") or "", 200)
-    detail = f"{condition}: {said}" if said else condition
-    if condition == "not-acceptable":
-        # XEP-0045, 7.4: we are not in the room (any more). It did not get the message.
-        return NotSent(detail)
-    if error.get("type") == "wait":
-        return Delayed(detail, seconds=RETRY_SECONDS)
-    return Refused(_CODES.get(condition, "refused"), detail)
