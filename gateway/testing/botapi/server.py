@@ -21,6 +21,7 @@ from gateway.testing.botapi.files import MAX_UPLOAD
 from gateway.testing.botapi.messages import Json
 from gateway.testing.botapi.methods import method_named
 from gateway.testing.botapi.parameters import parameters_from
+from gateway.testing.botapi.phone import Phone
 from gateway.testing.botapi.updates import Timing, Updates
 from gateway.testing.botapi.webhook import Hook
 from gateway.testing.botapi.world import World
@@ -59,6 +60,7 @@ class BotApi(World):
         application = web.Application(client_max_size=MAX_UPLOAD + ROOM)
         application.router.add_route("*", "/bot{token}/{method}", self._answer)
         application.router.add_get("/file/bot{token}/{path:.+}", self._download)
+        Phone(self).add_routes(application.router)
         self._runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
