@@ -26,6 +26,9 @@ from gateway.delivery.record import OPENING, Learned
 from gateway.vocabulary.events import Event, kind_of, prefix_of
 from gateway.vocabulary.refs import made_ref
 
+SHOWN = ("message", "edit", "delete", "reaction")
+"""Kinds of a room that are shown, and said when they are handled."""
+
 
 class AnswerTimeout(Exception):
     """Nobody answered what ``ask`` asked in time."""
@@ -40,6 +43,8 @@ class Hand:
     learned: int = 0
     gave_reading_away: bool = False
     answered: bool = False
+    sends: list[Event] = field(default_factory=list)
+    """What is said with the handled mark, in its commit."""
     steps: dict[int, Any] = field(default_factory=dict)
 
     def learn(self, ordinal: int, result: Any) -> None:
@@ -149,7 +154,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
             if not hasattr(error, "event_key"):
                 error.event_key = key  # type: ignore[attr-defined]
             raise
-        await self.base_send({"type": f"{self.kind}.handled", "keys": [key]})
+        await self.base_send({"type": f"{self.kind}.handled", "keys": [key], "sends": hand.sends})
         event_in_hand.set(None)
         self._hand = None
         return not hand.gave_reading_away
@@ -312,6 +317,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         elif kind == "skipped":
             await self._to_handler(kind, event)
         elif kind == "message" and self._is_room_command(event):
+            await self.until_said()
             await RoomCommands(self).run(event)
         elif (room := self.room) is not None:
             await self._to_room(room, kind, event)
@@ -332,8 +338,16 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         """The room said something: its bot hears it, its members show it."""
         if self.kind == "room":
             await self._to_handler(kind, event)
-        elif Relay(self).shows:
+        elif not (relay := Relay(self)).shows:
+            return
+        elif kind in SHOWN and self._shows_as_usual(kind):
+            self.say_when_handled(relay.shown(kind, event))
+        else:
             await self._call(f"room_{kind}", event)
+
+    def _shows_as_usual(self, kind: str) -> bool:
+        hook = f"room_{kind}"
+        return getattr(type(self), hook) is getattr(ChatConsumer, hook)
 
     async def _to_room(self, room: str, kind: str, event: Event) -> None:
         # What is about no message of the room may be about one of our own from before it.
@@ -414,6 +428,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
         room, chat = self.room, self.scope["chat"]
         if room is None:
             return
+        await self.until_said()
         name = f"{self.kind}:{chat['id']}"
         author = {"id": name, "name": chat["title"], "handle": None, "kind": "chat"}
         await self.gateway.rooms.tell(
@@ -456,6 +471,7 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def _send(self, kind: str, **body: Any) -> str:
         ref = body.pop("ref", None) or self.ref()
+        await self._say_what_waits()
         await self.base_send({"type": f"chat.{kind}", "ref": ref, **body})
         return str(ref)
 
@@ -502,7 +518,23 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def send(self, event: Event) -> None:
         """Send an event of one's own making (ASGI)."""
+        await self._say_what_waits()
         await self.base_send(event)
+
+    async def _say_what_waits(self) -> None:
+        """Say now what was to be said with the handled mark: something else is said after it."""
+        hand = self._hand
+        while hand is not None and hand.sends:
+            await self.base_send(hand.sends.pop(0))
+
+    def say_when_handled(self, event: Event) -> None:
+        """Send an event with the handled mark of the one in hand: nobody waits for the commit."""
+        self._in_hand().sends.append(event)
+
+    async def until_said(self) -> None:
+        """Wait until what this conversation said so is committed; raises ``LedgerAway``."""
+        await self._say_what_waits()
+        await self.gateway.conversations.said(self.gateway.names.now(self.conversation))
 
 
 def _not_shown(count: int) -> str:

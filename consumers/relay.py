@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.vocabulary.events import Event, kind_of
+from gateway.vocabulary.ids import room_key
 
 if TYPE_CHECKING:
     from consumers.base import ChatConsumer
@@ -64,11 +65,21 @@ class Relay:
 
     async def _relayed(self, room: str, event: Event) -> bool:
         told = await self.consumer.relay(event)
-        return told is None or await self.tell(room, told) is not None
+        if told is None:
+            return True
+        if kind_of(told) != "message":
+            return await self.tell(room, told) is not None
+        self.consumer.say_when_handled(self._said(room, told))
+        return True
+
+    def _said(self, room: str, event: Event) -> Event:
+        """A message to a room, as a send."""
+        return self._event("message", event) | {"type": "chat.message", "to": room_key(room)}
 
     async def tell(self, room: str, event: Event) -> str | None:
         """Tell a room; the id of the entry, or None if it is about nothing of the room."""
         kind = kind_of(event)
+        await self.consumer.until_said()
         told: str | None = await self.consumer.gateway.rooms.tell(room, self._event(kind, event))
         return told
 
@@ -107,6 +118,10 @@ class Relay:
 
     async def show(self, kind: str, event: Event) -> None:
         """Show in this conversation what was said or done elsewhere in its room."""
+        await self.consumer.send(self.shown(kind, event))
+
+    def shown(self, kind: str, event: Event) -> Event:
+        """What shows in this conversation what was said or done elsewhere in its room."""
         body = {name: event[name] for name in CARRIED if event.get(name) and name != "token"}
         body |= {"author": event["author"], "origin": event.get("origin")}
         if kind == "message":
@@ -115,4 +130,4 @@ class Relay:
             body["id"] = event["id"]
         if kind == "reaction":
             body |= {"emoji": event["emoji"], "reactions": event.get("reactions", [])}
-        await self.consumer.base_send({"type": f"chat.{kind}", **body})
+        return {"type": f"chat.{kind}", **body}

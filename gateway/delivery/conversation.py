@@ -15,10 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.hand import conversation_in_hand
 from gateway.delivery.instance import Instance
-from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
+from gateway.delivery.posted import Posted
+from gateway.delivery.record import (
+    GROUP,
+    HOOK,
+    INBOX,
+    KEPT,
+    LOG,
+    OPENING,
+    Done,
+    Item,
+    Known,
+    Learned,
+    Send,
+    item_from_skipped,
+)
 from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Facts
-from gateway.vocabulary.ids import protocol_of, room_name
+from gateway.vocabulary.ids import protocol_of
 
 if TYPE_CHECKING:
     from gateway.delivery.conversations import Conversations
@@ -52,9 +66,12 @@ class Conversation:
         self.active_at = time.monotonic()
         self.instance: Instance | None = None
         self.task: asyncio.Task[None] | None = None
+        self.posted = Posted(self._on_posted)
         self._known: Known | None = None
         self._position = 0
         """The seq of the last log entry that was put into the queue."""
+        self._shown_from: int | None = None
+        """What its room said up to here was too long ago when it woke."""
         self._held: set[int] = set()
         self._groups = 0
         self._reading = False
@@ -100,7 +117,7 @@ class Conversation:
         """The conversation is in a room now, reading after ``position``; or in none (``""``)."""
         if self._known is not None:
             self._known.stream = stream
-        self._position = position
+        self._position, self._shown_from = position, None
         # What waits here was said in another room.
         self.queue = deque(item for item in self.queue if item.source != LOG or item.waiting)
 
@@ -195,30 +212,38 @@ class Conversation:
 
     # What becomes of it
 
-    def settle(self, item: Item, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
-        """An event is done with."""
-        self._forget(item)
-        self._keep(item, changes, steps)
-        self.home.handled += 1
-        self.active_at = time.monotonic()
-
-    def keep(self, hook: str, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
-        """A hook that is called without an event is done, and changed the session so."""
-        self._keep(Item(GROUP, 0, {"key": hook}), changes, steps)
-
-    def _keep(self, item: Item, changes: dict[str, Any], steps: Sequence[Learned]) -> None:
+    def settle(self, done: Sequence[Done], sends: Sequence[Send] = ()) -> None:
+        """Events are done with; what is said with their marks is one commit with them."""
         assert self._known is not None
+        for one in done:
+            self._forget(one.item)
+            self.home.handled += one.item.source != HOOK
         if self._known.fresh:
             self._known.fresh = False
-            steps = [*steps, Learned(OPENING, 0, True)]
-        if item.source != GROUP or changes or steps:
-            self.record.handled(self.key, item, changes, steps)
+            opened = Item(HOOK, 0, {"key": OPENING})
+            done = [*done, Done(opened, {}, [Learned(OPENING, 0, True)])]
+        if sends or any(one.item.source in KEPT or one.changes or one.steps for one in done):
+            written = self.record.handled(self.key, done, sends, self.posted.chain)
+            self.posted.add(written, says=bool(sends))
+        self.active_at = time.monotonic()
 
     def _forget(self, item: Item) -> None:
         if item.source == INBOX:
             self._held.discard(item.number)
         elif item.source == GROUP:
             self._groups -= 1
+
+    def wait(self, item: Item) -> None:
+        """The handler of an event waits for a person."""
+        self.waiting[item.key] = item
+        self.posted.add(self.record.waits(self.key, item, self.posted.chain))
+
+    def _on_posted(self) -> None:
+        """There is room again for what is not waited for; or the ledger did not take it."""
+        if not self.posted.lost:
+            self.ring()
+        elif self.instance is not None and self.instance.closing is None:
+            self.instance.close("idle")
 
     async def _fail(self, item: Item, error: BaseException | str) -> None:
         """Count a try; give the event back, or set it aside after the last one."""
@@ -233,14 +258,17 @@ class Conversation:
         if isinstance(error, BaseException):
             logger.debug("the application raised", exc_info=error)
         if item.tries >= TRIES or item.source == GROUP:
-            self._forget(item)
-            self.record.aside(self.key, item, repr(error))
-            self.home.dropped += 1
+            self._set_aside(item, error)
             return
         self._opening = "retry"
-        self.record.tried(self.key, item)
+        self.posted.add(self.record.tried(self.key, item, self.posted.chain))
         self.queue.appendleft(item)
         await asyncio.sleep(self.home.retry_seconds * 2 ** (item.tries - 1))
+
+    def _set_aside(self, item: Item, error: BaseException | str) -> None:
+        self._forget(item)
+        self.home.dropped += 1
+        self.posted.add(self.record.aside(self.key, item, repr(error), self.posted.chain))
 
     # Life
 
@@ -252,9 +280,27 @@ class Conversation:
             while not self.home.stopping:
                 await self._live()
                 if not (self.queue or self.behind):
+                    await self.posted.settled()
+                if self.posted.lost:
+                    await self._begin_anew()
+                elif not (self.queue or self.behind):
                     break
+            await self.posted.settled()
         finally:
             self.home.forget(self)
+
+    async def _begin_anew(self) -> None:
+        """The ledger did not take what was done: forget it, and go on from what the ledger has."""
+        await self.posted.settled()
+        logger.warning("conversation=%s begins anew from the ledger", self.key)
+        self.queue = deque(item for item in self.queue if item.source == GROUP)
+        self.waiting.clear()
+        self._held.clear()
+        self._position, self._known, self.behind = 0, None, True
+        self.posted = Posted(self._on_posted)
+        while self._known is None and not self.home.stopping:
+            await asyncio.sleep(self.home.retry_seconds)
+            await self._wake()
 
     async def _wake(self) -> None:
         try:
@@ -263,10 +309,13 @@ class Conversation:
             logger.warning("conversation=%s cannot wake: %s", self.key, error)
             await asyncio.sleep(self.home.retry_seconds)
         else:
+            if self._shown_from is not None:  # since then it was not away
+                self._known.show_from(self._shown_from)
+            self._shown_from = self._known.position
             self._position = max(self._position, self._known.position)
             self._opening = "new" if self._known.fresh else "wake"
             if self._known.skipped:
-                self.queue.append(_skipped(self._known))
+                self.queue.append(item_from_skipped(self._known))
 
     async def _live(self) -> None:
         """Run one instance to its end, and see to what it had in its hands."""
@@ -341,6 +390,7 @@ class Conversation:
             and not self.queue
             and not self.behind
             and not self._reading
+            and not self.posted.count
         )
 
     def close(self, reason: str, grace: float) -> None:
@@ -349,10 +399,3 @@ class Conversation:
             self.instance.close(reason)
             if self._deadline is not None:
                 self._deadline.reschedule(asyncio.get_running_loop().time() + grace)
-
-
-def _skipped(known: Known) -> Item:
-    """The one event for all that came too long ago; handled, it moves the cursor past them."""
-    room, position = room_name(known.stream), known.position
-    event = {"type": "room.skipped", "key": f"{room}#{position}", "count": known.skipped}
-    return Item(LOG, position, event)

@@ -97,6 +97,15 @@ class Conversations:
         """A conversation, if it is awake."""
         return self._awake.get(key)
 
+    async def said(self, key: str) -> None:
+        """Wait until what a conversation said without waiting is committed.
+
+        Raises ``LedgerAway`` if it was not: who works for the conversation stops, and works anew.
+        """
+        conversation = self._awake.get(key)
+        if conversation is not None:
+            await conversation.posted.said()
+
     def move(self, old: str, new: str) -> bool:
         """A conversation has another name now; whether it is awake, and bears it from here on."""
         former = self._awake.pop(old, None)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gateway.delivery.hand import event_in_hand
-from gateway.delivery.record import GROUP, LOG, Item, Learned
+from gateway.delivery.record import GROUP, HOOK, LOG, Done, Item, Learned, Send
 from gateway.delivery.session import Session
 from gateway.vocabulary.errors import ConversationClosed, UnknownEvent
 from gateway.vocabulary.events import DURABLE, SENDS, Event, kind_of, prefix_of
@@ -86,18 +86,18 @@ class Instance:
 
     def _acknowledge(self, port: str) -> None:
         if self.in_hand and self.events is None and self._port(self.in_hand) == port:
-            self._settle(self.in_hand)
+            self._settle([self._done(self.in_hand)])
 
     def _take(self, port: str) -> Item | None:
         """The next item, if it is this port's turn."""
         queue, place = self.conversation.queue, 0
-        if not queue or self.in_hand is not None:
+        if not queue or self.in_hand is not None or self.conversation.posted.full:
             return None
         while place < len(queue):
             item = queue[place]
             if not self._wanted(item):
                 del queue[place]
-                self._settle(item)
+                self._settle([self._done(item)])
             elif self._port(item) == port:
                 del queue[place]
                 return item
@@ -177,7 +177,7 @@ class Instance:
             case kind if kind in DURABLE:
                 await self._say(kind, event)
             case "handled":
-                self._handled(event)
+                await self._handled(event)
             case "waiting":
                 self._waiting(event)
             case "accept":
@@ -197,27 +197,36 @@ class Instance:
 
     async def _say(self, kind: str, event: Event) -> None:
         event = clean_send(kind, event)
+        cause, ordinal = self._place()
+        await self.conversation.posted.said()
+        await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
+
+    def _place(self) -> tuple[str | None, int]:
+        """What the next send is known by: the event in hand, and a number."""
         cause = self._event_in_hand()
         ordinal = self._ordinals.get(cause, 0)
         self._ordinals[cause] = ordinal + 1
-        await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
+        return cause, ordinal
 
-    def _handled(self, event: Event) -> None:
+    async def _handled(self, event: Event) -> None:
+        sends = [await self._prepared(send) for send in event.get("sends", ())]
         steps = [Learned(*step) for step in event.get("steps", ())]
-        for key in event["keys"]:
-            item = self._claim(key)
-            if item is not None:
-                self._settle(item, steps)
-            else:
-                self.conversation.keep(key, self.session.take(key), steps)
+        done = [self._done(self._claim(key) or _hook(key), steps) for key in event["keys"]]
+        self._settle(done, sends)
+
+    async def _prepared(self, event: Event) -> Send:
+        kind = self._kind(event)
+        if kind not in DURABLE:
+            raise ValueError(f"{event['type']!r} cannot be said by handled: it is not kept")
+        record, here = self.conversation.record, self.conversation.key
+        return await record.prepared(here, *self._place(), clean_send(kind, event))
 
     def _waiting(self, event: Event) -> None:
         for key in event["keys"]:
             item = self._claim(key)
             if item is not None:
                 item.waiting, item.until = True, event.get("until")
-                self.conversation.waiting[key] = item
-                self.conversation.record.waits(self.conversation.key, item)
+                self.conversation.wait(item)
         self.ring()
 
     def _claim(self, key: str) -> Item | None:
@@ -226,18 +235,28 @@ class Instance:
             return item
         return self.conversation.waiting.pop(key, None)
 
-    def _settle(self, item: Item, steps: list[Learned] | None = None) -> None:
+    def _done(self, item: Item, steps: Sequence[Learned] = ()) -> Done:
         if item is self.in_hand:
             self.in_hand = None
-        self._ordinals.pop(item.key, None)
-        self.conversation.settle(item, self.session.take(item.key), steps or [])
+        key = item.key
+        if item.source != HOOK:
+            self._ordinals.pop(key, None)
+        return Done(item, self.session.take(key), steps)
+
+    def _settle(self, done: Sequence[Done], sends: Sequence[Send] = ()) -> None:
+        self.conversation.settle(done, sends)
         if self._bells:
             self.ring()
 
     def settle_in_hand(self) -> None:
         """The application returned: it is done with what it held."""
         if self.in_hand is not None:
-            self._settle(self.in_hand)
+            self._settle([self._done(self.in_hand)])
 
     def _event_in_hand(self) -> str | None:
         return event_in_hand.get() or (self.in_hand.key if self.in_hand else None)
+
+
+def _hook(key: str) -> Item:
+    """What stands for a hook that an application calls without an event."""
+    return Item(HOOK, 0, {"key": key})

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from gateway.ledger.chain import Chain
 from gateway.vocabulary.events import Event, Facts
+from gateway.vocabulary.ids import room_name
+
+if TYPE_CHECKING:
+    from gateway.ledger.journal import Operation
 from gateway.vocabulary.refs import OPENING as OPENING
 
 INBOX = "inbox"
 LOG = "log"
 GROUP = "group"
+HOOK = "hook"
+
+KEPT = (INBOX, LOG)
+"""Sources whose events are in a table, which has to know that they are handled."""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +29,8 @@ class Item:
     """One event on its way into an application.
 
     ``source`` says who keeps it: the inbox (``number`` is the row), the log of the conversation's
-    room (``number`` is the seq), or nobody (a group message, best effort).
+    room (``number`` is the seq), or nobody (a group message, best effort; a hook of the
+    application that is called without an event).
     """
 
     source: str
@@ -46,6 +57,23 @@ class Learned:
     result: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An event that was handled: how it changed the session, which questions it answered."""
+
+    item: Item
+    changes: dict[str, Any]
+    steps: Sequence[Learned] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A send that was not committed yet: what the ledger is to do, and who hears of its answer."""
+
+    operation: Operation[Any] | None
+    told: Callable[[Any], Any]
+
+
 @dataclass(slots=True)
 class Known:
     """What the ledger knows of a conversation when it wakes."""
@@ -58,6 +86,23 @@ class Known:
     """Whether it has handled nothing yet; the first handled event brings a step of OPENING."""
     skipped: int = 0
     """Entries of the stream that came too long ago to be shown; ``position`` is after them."""
+
+    def show_from(self, position: int) -> None:
+        """Show all that came after ``position``, however long ago."""
+        cursor = self.position - self.skipped
+        self.position = max(cursor, position)
+        self.skipped = self.position - cursor
+
+
+def item_from_skipped(known: Known) -> Item:
+    """The one event for all that came too long ago; handled, it moves the cursor past them."""
+    room, position = room_name(known.stream), known.position
+    event = {"type": "room.skipped", "key": f"{room}#{position}", "count": known.skipped}
+    return Item(LOG, position, event)
+
+
+Written = asyncio.Future[Any] | None
+"""Done when it is committed; None if it is already."""
 
 
 class Record(Protocol):
@@ -73,21 +118,26 @@ class Record(Protocol):
         """The next entries of a log, in order."""
 
     def handled(
-        self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
-    ) -> None:
-        """An event was handled; it changed the session so, and answered these questions."""
+        self, conversation: str, done: Sequence[Done], sends: Sequence[Send], chain: Chain
+    ) -> Written:
+        """Events were handled, and these sends are said with their marks: one commit."""
 
     def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
         """A handler learned something before it ended."""
 
-    def waits(self, conversation: str, item: Item) -> None:
+    def waits(self, conversation: str, item: Item, chain: Chain) -> Written:
         """An event's handler waits for a person, until ``item.until``."""
 
-    def tried(self, conversation: str, item: Item) -> None:
+    def tried(self, conversation: str, item: Item, chain: Chain) -> Written:
         """An event's handler raised; ``item.tries`` says how often."""
 
-    def aside(self, conversation: str, item: Item, error: str) -> None:
+    def aside(self, conversation: str, item: Item, error: str, chain: Chain) -> Written:
         """An event is set aside."""
+
+    async def prepared(
+        self, conversation: str, cause: str | None, ordinal: int, event: Event
+    ) -> Send:
+        """A durable send that ``handled`` takes."""
 
     async def said(self, conversation: str, cause: str | None, ordinal: int, event: Event) -> None:
         """Take a durable send; returns once it is committed."""

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_HANDLED
-from gateway.delivery.record import GROUP, INBOX, LOG, OPENING, Item, Known, Learned
+from gateway.delivery.record import (
+    HOOK,
+    INBOX,
+    KEPT,
+    LOG,
+    OPENING,
+    Done,
+    Item,
+    Known,
+    Learned,
+    Send,
+    Written,
+)
 from gateway.delivery.saying import Saying, spare
 from gateway.ledger import queries
+from gateway.ledger.chain import Chain
+from gateway.ledger.journal import Operation
 from gateway.ledger.queries import Received
 from gateway.ledger.rows import Rows
+from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of, protocol_of, room_key, room_name
 
 if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
 
+logger = logging.getLogger(__name__)
 
 DEATHS = 5
 """How often a process may die with an event in hand, nothing recorded, until it is set aside."""
@@ -81,15 +99,19 @@ class LedgerRecord:
     # Settling
 
     def handled(
-        self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
-    ) -> None:
-        """See ``Record.handled``; all of it is one commit."""
-        self._suspects.pop(item.key, None)
-        if item.source != GROUP:
-            EVENTS_HANDLED.labels(account_of(conversation)).inc()
-        self._journal.post(
-            partial(_handled, conversation=conversation, item=item, changes=changes, steps=steps)
+        self, conversation: str, done: Sequence[Done], sends: Sequence[Send], chain: Chain
+    ) -> Written:
+        """See ``Record.handled``; what fails on its data is set aside, marks and sends."""
+        for one in done:
+            self._suspects.pop(one.item.key, None)
+        operations = [send.operation for send in sends if send.operation is not None]
+        written = self._journal.write(
+            partial(_handled, conversation=conversation, done=done, sends=operations),
+            chain,
+            instead=partial(_all_aside, conversation=conversation, done=done),
         )
+        written.add_done_callback(partial(_tell, conversation=conversation, done=done, sends=sends))
+        return written
 
     def learned(self, conversation: str, step: Learned) -> Awaitable[None]:
         """See ``Record.learned``."""
@@ -99,20 +121,25 @@ class LedgerRecord:
             partial(_learned, conversation=conversation, step=step, suspect=suspect)
         )
 
-    def waits(self, conversation: str, item: Item) -> None:
+    def waits(self, conversation: str, item: Item, chain: Chain) -> Written:
         """See ``Record.waits``; an entry of the log becomes a row, as its cursor moves on."""
-        self._journal.post(partial(_waits, conversation=conversation, item=item))
+        return self._journal.post(partial(_waits, conversation=conversation, item=item), chain)
 
-    def tried(self, conversation: str, item: Item) -> None:
+    def tried(self, conversation: str, item: Item, chain: Chain) -> Written:
         """See ``Record.tried``; a try of a log entry is counted in memory only."""
-        if item.source == INBOX:
-            self._journal.post(partial(queries.try_again, inbox=item.number, tries=item.tries))
+        if item.source != INBOX:
+            return None
+        return self._journal.post(
+            partial(queries.try_again, inbox=item.number, tries=item.tries), chain
+        )
 
-    def aside(self, conversation: str, item: Item, error: str) -> None:
+    def aside(self, conversation: str, item: Item, error: str, chain: Chain) -> Written:
         """See ``Record.aside``."""
         self._suspects.pop(item.key, None)
         EVENTS_DROPPED.labels("aside").inc()
-        self._journal.post(partial(_aside, conversation=conversation, item=item, error=error))
+        return self._journal.post(
+            partial(_aside, conversation=conversation, item=item, error=error), chain
+        )
 
     # Saying
 
@@ -120,6 +147,12 @@ class LedgerRecord:
         """See ``Record.said``."""
         suspect = self._suspects.get(cause or "")
         await self._saying.said(conversation, cause, ordinal, event, suspect)
+
+    async def prepared(
+        self, conversation: str, cause: str | None, ordinal: int, event: Event
+    ) -> Send:
+        """See ``Record.prepared``."""
+        return await self._saying.prepared(conversation, cause, ordinal, event)
 
     def passing(self, conversation: str, event: Event) -> None:
         """See ``Record.passing``."""
@@ -181,22 +214,49 @@ def _item_from_received(rows: Rows, received: Received) -> Item:
 
 
 def _handled(
-    rows: Rows,
-    conversation: str,
-    item: Item,
-    changes: dict[str, Any],
-    steps: Sequence[Learned],
-) -> None:
-    for step in steps:
-        queries.keep_step(rows, conversation, step.cause, step.ordinal, step.result)
-    if changes:
-        queries.change_session(rows, conversation, changes)
+    rows: Rows, conversation: str, done: Sequence[Done], sends: Sequence[Operation[Any]]
+) -> list[Any]:
+    answers = [operation(rows) for operation in sends]
+    for one in done:
+        for step in one.steps:
+            queries.keep_step(rows, conversation, step.cause, step.ordinal, step.result)
+        if one.changes:
+            queries.change_session(rows, conversation, one.changes)
+        _settle(rows, conversation, one.item)
+    return answers
+
+
+def _settle(rows: Rows, conversation: str, item: Item) -> None:
     if item.source == INBOX:
         queries.settle(rows, item.number)
     elif item.source == LOG and item.waiting:
         queries.settle_delivery(rows, conversation, item.key)
     elif item.source == LOG:
         _move_cursor(rows, conversation, item)
+
+
+def _tell(
+    written: asyncio.Future[Any], conversation: str, done: Sequence[Done], sends: Sequence[Send]
+) -> None:
+    """Count what was handled, and tell the senders what became of what was said with it."""
+    error = None if written.cancelled() else written.exception()
+    if error is not None:
+        logger.error("conversation=%s the ledger did not take it: %s", conversation, error)
+        if not isinstance(error, LedgerAway):
+            EVENTS_DROPPED.labels("aside").inc(len(done))
+        return
+    kept = sum(one.item.source in KEPT for one in done)
+    if kept:
+        EVENTS_HANDLED.labels(account_of(conversation)).inc(kept)
+    answers = iter(written.result())
+    for send in sends:
+        send.told(next(answers) if send.operation is not None else None)
+
+
+def _all_aside(error: Exception, rows: Rows, conversation: str, done: Sequence[Done]) -> None:
+    for one in done:
+        if one.item.source != HOOK:
+            _aside(rows, conversation, one.item, repr(error))
 
 
 def _move_cursor(rows: Rows, conversation: str, item: Item) -> None:

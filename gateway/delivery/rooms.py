@@ -19,7 +19,7 @@ from gateway.delivery.conversations import Conversations
 from gateway.delivery.log import Log
 from gateway.delivery.manners import Manners, Seldom, manners_from_settings
 from gateway.delivery.names import Names
-from gateway.delivery.record import LOG, Item
+from gateway.delivery.record import LOG, Item, Send
 from gateway.delivery.server import Entry
 from gateway.delivery.telling import append_told
 from gateway.ledger import queries
@@ -432,20 +432,31 @@ class Rooms:
         ``room.action`` have the ``id`` of a message as ``origin`` knows it. None, and nothing is
         told, if that is no message of this room or not this author's to change.
         """
+        telling = self.telling(name, event)
+        assert telling.operation is not None
+        told: str | None = telling.told(await self._journal.write(telling.operation))
+        return told
+
+    def telling(self, name: str, event: Event) -> Send:
+        """What tells a room, in whichever commit; see ``tell``."""
         room = self.get(name)
         event = dict(event)
         key = f"{name}|{event.pop('ref', None) or uuid4().hex}"
         native, origin_id = event.pop("native", None), event.pop("origin_id", None)
         event.setdefault("at", time.time())
-        appended = await self._journal.write(
-            lambda rows: append_told(rows, name, key, event, native, origin_id)
-        )
-        if appended is None:
-            return None
-        seq, new = appended
-        if new:
-            self._log.publish(room.stream, seq, event)
-        return message_id(name, seq)
+
+        def operation(rows: Rows) -> tuple[int, bool] | None:
+            return append_told(rows, name, key, event, native, origin_id)
+
+        def told(appended: tuple[int, bool] | None) -> str | None:
+            if appended is None:
+                return None
+            seq, new = appended
+            if new:
+                self._log.publish(room.stream, seq, event)
+            return message_id(name, seq)
+
+        return Send(operation, told)
 
     def pass_on(self, name: str, event: Event) -> None:
         """Hand an event to the members best effort, in no log (typing)."""

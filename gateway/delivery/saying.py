@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.line import is_broadcast
+from gateway.delivery.record import Send
 from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing
 from gateway.ledger.rows import Rows
@@ -39,6 +40,18 @@ class Saying:
         suspect: int | None,
     ) -> None:
         """Take one send; returns once it is committed."""
+        send = await self.prepared(conversation, cause, ordinal, event, suspect)
+        send.told(send.operation and await self._journal.write(send.operation))
+
+    async def prepared(
+        self,
+        conversation: str,
+        cause: str | None,
+        ordinal: int,
+        event: Event,
+        suspect: int | None = None,
+    ) -> Send:
+        """What takes one send, in whichever commit."""
         kind = kind_of(event)
         body = {name: value for name, value in event.items() if name not in ("type", "to")}
         names = self._switchboard.names
@@ -48,56 +61,67 @@ class Saying:
         conversation, to = names.now(conversation), names.now(addressee(conversation, event))
         body["type"] = f"{protocol_of(to)}.{kind}"
         if protocol_of(to) == "room":
-            await self._tell(conversation, to, body)
-        elif not self._switchboard.keeps_log(to):
-            await self._queue(conversation, to, key, body, suspect)
-        elif kind == "answer":
-            self._switchboard.pass_out(to, body)
-        else:
-            await self._append(conversation, to, key, body, suspect)
+            return await self._telling(conversation, to, body)
+        if not self._switchboard.keeps_log(to):
+            return self._queueing(conversation, to, key, body, suspect)
+        if kind == "answer":
+            return Send(None, lambda _: self._switchboard.pass_out(to, body))
+        return await self._appending(conversation, to, key, body, suspect)
 
-    async def _tell(self, conversation: str, to: str, body: Event) -> None:
+    async def _telling(self, conversation: str, to: str, body: Event) -> Send:
         author = await self._author(conversation, body)
         event = {"origin": conversation, **body, "author": author}
-        if await self._switchboard.rooms.tell(room_name(to), event) is None:
-            self._not_found(conversation, body)
+        telling = self._switchboard.rooms.telling(room_name(to), event)
 
-    async def _append(
+        def told(appended: Any) -> None:
+            if telling.told(appended) is None:
+                self._not_found(conversation, body)
+
+        return Send(telling.operation, told)
+
+    async def _appending(
         self, conversation: str, to: str, key: str, body: Event, suspect: int | None
-    ) -> None:
+    ) -> Send:
         event = {**body, "author": await self._author(to, body), "at": time.time()}
         message = event.pop("message", None)
 
         def operation(rows: Rows) -> tuple[int, bool] | None:
             return _appended(rows, to, key, event, message, suspect)
 
-        appended = await self._journal.write(operation)
-        if appended is None:
-            self._not_found(conversation, body)
-        elif appended[1]:
-            self._switchboard.log.publish(to, appended[0], event)
+        def told(appended: tuple[int, bool] | None) -> None:
+            if appended is None:
+                self._not_found(conversation, body)
+            elif appended[1]:
+                self._switchboard.log.publish(to, appended[0], event)
+                self._switchboard.watch(to, "out", event)
+
+        return Send(operation, told)
+
+    def _queueing(
+        self, conversation: str, to: str, key: str, event: Event, suspect: int | None
+    ) -> Send:
+        account = account_of(to)
+        operation = partial(
+            _queued,
+            suspect=suspect,
+            account=account,
+            conversation=to,
+            key=key,
+            sender=conversation,
+            event=event,
+            at=time.time(),
+            broadcast=is_broadcast(event),
+        )
+
+        def told(number: int | None) -> None:
+            if number is None:
+                return
+            if self._switchboard.names.now(to) == to:  # else the line reads the table once more
+                row = Outgoing(number, to, conversation, event, 0)
+                self._switchboard.send_soon(account, row)
             self._switchboard.watch(to, "out", event)
 
-    async def _queue(
-        self, conversation: str, to: str, key: str, event: Event, suspect: int | None
-    ) -> None:
-        account = account_of(to)
-        number = await self._journal.write(
-            partial(
-                _queued,
-                suspect=suspect,
-                account=account,
-                conversation=to,
-                key=key,
-                sender=conversation,
-                event=event,
-                at=time.time(),
-                broadcast=is_broadcast(event),
-            )
-        )
-        if number is not None:
-            self._switchboard.send_soon(account, Outgoing(number, to, conversation, event, 0))
-            self._switchboard.watch(to, "out", event)
+        return Send(operation, told)
 
     async def _author(self, conversation: str, body: Event) -> Author:
         """Who is shown to have said it: whoever the event names, else our bot."""

@@ -8,7 +8,8 @@ An operation may run more than once, because a batch that fails is repeated: it 
 nothing but the database and its arguments. A batch that fails on its data is halved until the
 operation that does it stands alone; its future raises, and nobody else's waits for it. A database
 that is locked or away fails nothing: the batch waits, ``away`` says why, and after ``patience``
-seconds the futures raise ``LedgerAway``.
+seconds the futures raise ``LedgerAway``. Operations of one ``Chain`` stay in line even then: behind
+one that was not carried out none is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +33,7 @@ from django.db import (
 )
 
 from gateway.ledger import queries
+from gateway.ledger.chain import Chain
 from gateway.ledger.rows import Later, Rows
 from gateway.vocabulary.errors import LedgerAway
 
@@ -38,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Operation = Callable[[Rows], T | Later[T]]
+Instead = Callable[[Exception, Rows], Any]
+"""What is done in the place of an operation that failed on its data."""
 
 BATCH = 512
 """Operations in one commit at most."""
@@ -55,14 +60,44 @@ RETRY = 0.1
 class Pending(Generic[T]):
     """An operation and the future that its caller holds."""
 
-    __slots__ = ("deadline", "error", "future", "operation", "result")
+    __slots__ = ("chain", "deadline", "error", "future", "instead", "operation", "result")
 
-    def __init__(self, operation: Operation[T], future: asyncio.Future[T], deadline: float) -> None:
+    def __init__(
+        self,
+        operation: Operation[T],
+        future: asyncio.Future[T],
+        deadline: float,
+        chain: Chain | None,
+        instead: Instead | None,
+    ) -> None:
         self.operation = operation
         self.future = future
         self.deadline = deadline
+        self.chain = chain
+        self.instead = instead
         self.result: T | None = None
         self.error: BaseException | None = None
+
+    def fail(self, away: LedgerAway) -> None:
+        """It was not carried out, and nothing behind it in its chain may be."""
+        self.error = away
+        if self.chain is not None:
+            self.chain.broken = True
+
+    @property
+    def stands(self) -> bool:
+        """Whether it may be carried out: all before it in its chain was."""
+        if self.chain is not None and self.chain.broken:
+            self.error = LedgerAway("the ledger was away for what goes before it")
+        return self.chain is None or not self.chain.broken
+
+    def replace(self, error: Exception) -> bool:
+        """Take what is to be done instead, if there is something; the error stays."""
+        self.error = error
+        if self.instead is None:
+            return False
+        self.operation, self.instead = partial(self.instead, error), None
+        return True
 
     def settle(self) -> None:
         """Tell the caller; on the caller's loop."""
@@ -106,16 +141,27 @@ class Journal:
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def write(self, operation: Operation[T]) -> asyncio.Future[T]:
-        """Queue an operation; the future is done when it is committed."""
+    def write(
+        self,
+        operation: Operation[T],
+        chain: Chain | None = None,
+        instead: Instead | None = None,
+    ) -> asyncio.Future[T]:
+        """Queue an operation; the future is done when it is committed.
+
+        One that fails on its data raises, and ``instead`` has been committed in its place.
+        """
         assert self._loop is not None, "the journal has not been started"
         future: asyncio.Future[T] = self._loop.create_future()
+        deadline = time.monotonic() + self.patience
+        pending = Pending(operation, future, deadline, chain, instead)
         if self._stopping or self.depth >= QUEUE:
-            future.set_exception(LedgerAway(self.away or "the ledger takes nothing more"))
+            pending.fail(LedgerAway(self.away or "the ledger takes nothing more"))
+            pending.settle()
             return future
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(Pending(operation, future, time.monotonic() + self.patience))
+        self._gathered.append(pending)
         self.depth += 1
         return future
 
@@ -128,9 +174,9 @@ class Journal:
             self._waiting.put(self._gathered)
             self._gathered = []
 
-    def post(self, operation: Operation[T]) -> asyncio.Future[T]:
+    def post(self, operation: Operation[T], chain: Chain | None = None) -> asyncio.Future[T]:
         """Queue an operation whose caller does not wait; a failure is logged."""
-        future = self.write(operation)
+        future = self.write(operation, chain)
         future.add_done_callback(_log_failure)
         return future
 
@@ -180,7 +226,8 @@ class Journal:
 
     def _commit(self, batch: list[Pending[Any]]) -> None:
         """Bring a batch to disk or give each operation its error; returns when it is settled."""
-        while True:
+        batch = [pending for pending in batch if pending.stands]
+        while batch:
             try:
                 self._run(batch)
             except (OperationalError, InterfaceError) as error:
@@ -227,7 +274,8 @@ class Journal:
 
     def _halve(self, batch: list[Pending[Any]], error: Exception) -> None:
         if len(batch) == 1:
-            batch[0].error = error
+            if batch[0].replace(error):
+                self._commit(batch)
             return
         middle = len(batch) // 2
         self._commit(batch[:middle])
@@ -242,7 +290,7 @@ class Journal:
         if time.monotonic() > batch[0].deadline or self._stopping:
             away = LedgerAway(f"the ledger cannot be written: {error}")
             for pending in batch:
-                pending.error = away
+                pending.fail(away)
             return False
         time.sleep(RETRY)
         return True

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from gateway.delivery.record import INBOX, LOG, Item, Known, Learned
+from gateway.delivery.record import INBOX, LOG, Done, Item, Known, Learned, Send
+from gateway.ledger.chain import Chain
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import protocol_of, room_name
 from gateway.vocabulary.sends import addressee
@@ -100,15 +101,16 @@ class MemoryRecord:
         ]
 
     def handled(
-        self, conversation: str, item: Item, changes: dict[str, Any], steps: Sequence[Learned] = ()
+        self, conversation: str, done: Sequence[Done], sends: Sequence[Send], chain: Chain
     ) -> None:
-        """See ``Record.handled``."""
-        for step in steps:
-            self._keep(conversation, step)
-        session = self.sessions.setdefault(conversation, {}) | changes
-        kept = {name: value for name, value in session.items() if value is not None}
-        self.sessions[conversation] = kept
-        self._forget(conversation, item)
+        """See ``Record.handled``; what was prepared is said already."""
+        for one in done:
+            for step in one.steps:
+                self._keep(conversation, step)
+            session = self.sessions.setdefault(conversation, {}) | one.changes
+            kept = {name: value for name, value in session.items() if value is not None}
+            self.sessions[conversation] = kept
+            self._forget(conversation, one.item)
 
     def _forget(self, conversation: str, item: Item) -> None:
         rows = self._inbox.get(conversation, {})
@@ -127,7 +129,7 @@ class MemoryRecord:
     def _keep(self, conversation: str, step: Learned) -> None:
         self._steps.setdefault((conversation, step.cause), {}).setdefault(step.ordinal, step.result)
 
-    def waits(self, conversation: str, item: Item) -> None:
+    def waits(self, conversation: str, item: Item, chain: Chain) -> None:
         """See ``Record.waits``."""
         rows = self._inbox.setdefault(conversation, {})
         if item.source == LOG:
@@ -138,12 +140,12 @@ class MemoryRecord:
         elif item.number in rows:
             rows[item.number].waiting, rows[item.number].until = True, item.until
 
-    def tried(self, conversation: str, item: Item) -> None:
+    def tried(self, conversation: str, item: Item, chain: Chain) -> None:
         """See ``Record.tried``; the test hears of the first try."""
         if item.tries == 1:
             self._gateway.tell_error(conversation)
 
-    def aside(self, conversation: str, item: Item, error: str) -> None:
+    def aside(self, conversation: str, item: Item, error: str, chain: Chain) -> None:
         """See ``Record.aside``."""
         if item.tries == 1:
             self._gateway.tell_error(conversation)
@@ -165,6 +167,13 @@ class MemoryRecord:
             await self._tell(conversation, room_name(to), body | {"type": f"room.{kind}"})
         else:
             self._gateway.said(to).put({**body, "type": f"{protocol_of(to)}.{kind}"})
+
+    async def prepared(
+        self, conversation: str, cause: str | None, ordinal: int, event: Event
+    ) -> Send:
+        """See ``Record.prepared``; said at once, because nothing here can fail."""
+        await self.said(conversation, cause, ordinal, event)
+        return Send(None, lambda _: None)
 
     async def _tell(self, conversation: str, room: str, body: Event) -> None:
         facts = await self._gateway.facts(conversation)

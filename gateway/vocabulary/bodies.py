@@ -8,7 +8,10 @@ from gateway.vocabulary.events import Attachment, Author, Button, Quoted, Reacte
 
 
 class SendMessage(TypedDict):
-    """``message``; ``message`` is the room's id of what is shown, where a room's is shown."""
+    """``message``; ``message`` is the room's id of what is shown, where a room's is shown.
+
+    ``native``, ``origin_id`` and ``at`` are those of what a room is told.
+    """
 
     type: str
     text: NotRequired[str]
@@ -22,6 +25,9 @@ class SendMessage(TypedDict):
     attachments: NotRequired[list[Attachment]]
     buttons: NotRequired[list[list[Button]]]
     message: NotRequired[str]
+    native: NotRequired[str | None]
+    origin_id: NotRequired[str | None]
+    at: NotRequired[float]
 
 
 class SendEdit(TypedDict):
@@ -88,11 +94,12 @@ class Accept(TypedDict):
 
 
 class Handled(TypedDict):
-    """``handled``."""
+    """``handled``; ``sends`` are said in one commit with the marks."""
 
     type: str
     keys: list[str]
     steps: NotRequired[list[list[Any]]]
+    sends: NotRequired[list[dict[str, Any]]]
 
 
 class Waiting(TypedDict):
