@@ -34,6 +34,15 @@ class Chatroom:
     """One log, and the sockets that follow it; methods may be called from the test's thread."""
 
     def __init__(self) -> None:
+        self.url = ""
+        self._sockets: dict[web.WebSocketResponse, asyncio.Transport] = {}
+        self._boards: set[web.WebSocketResponse] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.new_event_loop()
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new, for the next test; nobody may be connected."""
         self.epoch = "first"
         self.log: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
@@ -42,14 +51,10 @@ class Chatroom:
         self.answer: str | None = None
         self.deaf = False
         self.files: dict[str, tuple[bytes, str]] = {}
+        self.uploads: list[dict[str, str]] = []
         self.no_file: dict[str, str] | None = None
         self.board: list[dict[str, Any]] = []
-        self.url = ""
-        self._sockets: dict[web.WebSocketResponse, asyncio.Transport] = {}
-        self._boards: set[web.WebSocketResponse] = set()
         self._seen: set[tuple[str, str]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._loop = asyncio.new_event_loop()
 
     # What a test does
 
@@ -166,6 +171,7 @@ class Chatroom:
 
     async def _upload(self, request: web.Request) -> web.Response:
         content = await request.read()
+        self.uploads.append(dict(request.query))
         if self.no_file is not None:
             return web.json_response(self.no_file, status=413)
         name, kind = request.query["name"], request.content_type

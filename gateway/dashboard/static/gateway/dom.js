@@ -13,6 +13,18 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** A drawing of one line, 24 by 24. */
+export function icon(line) {
+  const make = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const drawing = make("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" });
+  drawing.append(make("path", { d: line }));
+  return drawing;
+}
+
 /** A text with its links and styles; line breaks are the style sheet's matter. */
 export function rich(text, spans) {
   return tree(text, spans).map(shown);

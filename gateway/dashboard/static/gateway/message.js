@@ -41,6 +41,7 @@ export class Message {
       this.reactions.row,
       this.buttons.note,
       this.note,
+      this.body.querySelector(".tools"),
     ];
     this.body.replaceChildren(...parts.filter((part) => part !== null));
   }

@@ -32,7 +32,8 @@ export class View {
     this.tools = new Tools(this.log, (id) => this.shown.get(id), this.doing());
     this.last = null;
     this.unread = 0;
-    this.stuck = true;
+    this.stuck = true; // at the end, and to be kept there
+    this.top = 0;
     this.listen();
   }
 
@@ -213,9 +214,12 @@ export class View {
     requestAnimationFrame(() => row.classList.add("found"));
   }
 
+  /** Only who scrolls up leaves the end: what grows below moves nobody. */
   scrolled() {
-    this.stuck = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
-    if (this.stuck) this.read();
+    const { scrollTop, scrollHeight, clientHeight } = this.log;
+    if (scrollHeight - scrollTop - clientHeight < 60) this.read();
+    else if (scrollTop < this.top) this.stuck = false;
+    this.top = scrollTop;
   }
 
   toEnd() {
