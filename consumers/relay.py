@@ -99,7 +99,7 @@ class Relay:
         elif kind == "reaction":
             body["emoji"] = event["emoji"]
         if kind in (*ABOUT, "edit"):
-            body["id"] = event["id"]
+            body |= {"id": event["id"], "origin_id": event.get("origin_id")}
         if kind != "typing":
             body["ref"] = f"{self.consumer.conversation}|{event.get('key') or self.consumer.ref()}"
         return body

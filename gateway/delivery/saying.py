@@ -169,6 +169,8 @@ def _keep_appended(rows: Rows, chat: str, event: Event, message: str | None) -> 
         )
     elif kind_of(event) == "edit":
         queries.change_buttons(rows, chat, event["id"], buttons or [])
+    elif kind_of(event) == "delete":
+        queries.forget_copy(rows, chat, event["id"])
 
 
 def _entry_meant(rows: Rows, chat: str, reference: str) -> str | None:

@@ -39,7 +39,7 @@ def append_told(
     """
     if kind_of(event) == "message":
         return _append_message(rows, room, key, event, native, origin_id)
-    target = _message_meant(rows, room, event.get("origin"), event["id"])
+    target = _target(rows, room, event, origin_id)
     said = _said(rows, room, target)
     if target is None or said is None or not _may(event, said):
         return None
@@ -82,6 +82,18 @@ def _append_message(
 def _is_anothers(rows: Rows, conversation: str, native: str, author: str) -> bool:
     """Whether a name that an author's client chose is that of somebody else's message."""
     return queries.author_of_native(rows, conversation, native) not in (None, author)
+
+
+def _target(rows: Rows, room: str, event: Event, origin_id: str | None) -> str | None:
+    """The room's id of what an event is about.
+
+    A name that its author's client gave means what was told last under it.
+    """
+    reference, origin = event["id"], event.get("origin")
+    if origin is not None and origin_id is not None:
+        author = event["author"]["id"]
+        reference = queries.native_from_origin(rows, origin, author, origin_id) or reference
+    return _message_meant(rows, room, origin, reference)
 
 
 def _message_meant(rows: Rows, room: str, origin: str | None, reference: str) -> str | None:

@@ -27,6 +27,8 @@ class RecordingServer(ProtocolServer):
         self.keeps_log = account.startswith("web:")  # type: ignore[misc]
         self.delivered: list[tuple[str, Event]] = []
         self.faults: list[Exception] = []
+        self.refuses: Callable[[str, Event], Exception | None] = lambda *_: None
+        """Asked of each delivery; what it returns is raised."""
         self.administrators: set[str] | None = None
         """Author ids that may link a chat; None: everybody."""
         self.entered: list[str] = []
@@ -59,6 +61,8 @@ class RecordingServer(ProtocolServer):
         await self.gate.wait()
         if self.faults:
             raise self.faults.pop(0)
+        if (refusal := self.refuses(conversation, event)) is not None:
+            raise refusal
         return await self._keep(conversation, event)
 
     async def _keep(self, conversation: str, event: Event) -> str:

@@ -98,10 +98,9 @@ class House:
         for conversation in self._watched:
             self.server(conversation).watch(conversation)
 
-    def room(self, name: str, *members: str, access: str = "members", code: str = "") -> None:
+    def room(self, name: str, *members: str, **settings: Any) -> None:
         """Configure a room, before the start."""
-        settings = RoomSettings(members=members, access=access, code=code)  # type: ignore[arg-type]
-        self.rooms = {**self.rooms, name: settings}
+        self.rooms = {**self.rooms, name: RoomSettings(members=members, **settings)}
 
     async def stop(self) -> None:
         """Drain, as on SIGTERM."""
