@@ -13,7 +13,7 @@ import ssl
 import time
 import uuid
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from slixmpp.exceptions import IqTimeout, XMPPError
 
@@ -54,6 +54,8 @@ class Tenant(Protocol):
 
 class Connection:
     """Keeps a stream in the link, and a new one after it."""
+
+    stream_class: ClassVar[type[Stream]] = Stream
 
     def __init__(
         self,
@@ -126,7 +128,7 @@ class Connection:
             self._trust = ssl.create_default_context()
             if settings.tls_ca is not None:
                 self._trust.load_verify_locations(settings.tls_ca)
-        return Stream(
+        return self.stream_class(
             settings, self._receiver, resource=resource, trust=self._trust, previous=session
         )
 

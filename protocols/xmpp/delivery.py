@@ -47,11 +47,16 @@ class Delivery:
     uploads: Uploads
     writing: Writing
 
-    async def deliver(self, place: str, facts: Facts, event: Event) -> str | None:
-        """See ``ProtocolServer``; the proof is the room's own copy, or our server's receipt."""
+    async def deliver(
+        self, place: str, facts: Facts, event: Event, *, sender: str = ""
+    ) -> str | None:
+        """See ``ProtocolServer``; the proof is the room's own copy, or our server's receipt.
+
+        Of a component ``sender`` is who says it, if that is not the bot.
+        """
         match kind_of(event):
             case "message" | "edit" | "delete" | "reaction":
-                return await self._event(place, facts, event)
+                return await self._event(place, facts, event, sender)
             case "answer" if event.get("text"):
                 await self._event(place, facts, event)
             case "answer":
@@ -64,13 +69,13 @@ class Delivery:
                 raise Refused("refused", f"XMPP knows no {kind}")
         return None
 
-    async def _event(self, place: str, facts: Facts, event: Event) -> str:
-        native = await self._said(place, facts, event)
+    async def _event(self, place: str, facts: Facts, event: Event, sender: str = "") -> str:
+        native = await self._said(place, facts, event, sender)
         self.writing.said(place)
         self.attendance.visited(place)
         return native if kind_of(event) == "message" else str(event.get("id", native))
 
-    async def _said(self, place: str, facts: Facts, event: Event) -> str:
+    async def _said(self, place: str, facts: Facts, event: Event, sender: str) -> str:
         group = self.places.is_group(place, facts)
         if group:
             await self._be_in(place)
@@ -83,7 +88,8 @@ class Delivery:
             return said
         event = await self.uploads.placed(event)
         kind = "groupchat" if group else "chat"
-        text = stanza_from_event(event, to=self.places.address(place), kind=kind, name=name)
+        to = self.places.address(place)
+        text = stanza_from_event(event, to=to, kind=kind, name=name, sender=sender)
         with self.proofs.await_(bare(place), name, reflected=group) as proof:
             return await self._say(text, proof)
 

@@ -28,6 +28,8 @@ class Identity:
     nick: str
     largest_file: int | None = None
     """Bytes of the largest file that our server keeps for us (XEP-0363), once that is known."""
+    puppets: bool = False
+    """Whether other people can speak in rooms as themselves (XEP-0114)."""
 
     @property
     def bot(self) -> Bot:
@@ -114,12 +116,17 @@ def facts_from_place(
         "chat": chat,
         "thread": None,
         "user": user,
-        "extensions": extensions(us.largest_file),
+        "extensions": extensions(us.largest_file, puppets=group and us.puppets),
     }
 
 
-def extensions(largest_file: int | None = None) -> dict[str, dict[str, Any]]:
-    """What an XMPP chat can do; files if a server keeps them, of so many bytes."""
+def extensions(
+    largest_file: int | None = None, *, puppets: bool = False
+) -> dict[str, dict[str, Any]]:
+    """What an XMPP chat can do; files if a server keeps them, of so many bytes.
+
+    ``puppets``: everybody speaks there as themselves.
+    """
     can: dict[str, dict[str, Any]] = {
         "message": {"max_text": MAX_TEXT, "unit": "codepoints"},
         "reply": {},
@@ -129,6 +136,8 @@ def extensions(largest_file: int | None = None) -> dict[str, dict[str, Any]]:
         "reaction": {"emoji": None, "most": None},
         "typing": {},
     }
+    if puppets:
+        can["author"] = {}
     if largest_file:
         can["file"] = {"max_size": largest_file, "caption": 0}
     return can

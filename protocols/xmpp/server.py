@@ -12,8 +12,8 @@ arrivals, ``stanzas`` writes them from events, ``identity`` says who and where t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol, Self
 
 from gateway.delivery.server import Limits, Port, ProtocolServer
 from gateway.delivery.status import State
@@ -23,6 +23,7 @@ from protocols.xmpp.archives import Archives
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
 from protocols.xmpp.comings import Comings
+from protocols.xmpp.component.names import named
 from protocols.xmpp.connection import Connection
 from protocols.xmpp.delivery import Delivery
 from protocols.xmpp.history import History
@@ -30,7 +31,7 @@ from protocols.xmpp.identity import Identity, author_from_occupant, place_from_k
 from protocols.xmpp.incoming import Incoming
 from protocols.xmpp.intake import Intake
 from protocols.xmpp.link import Link
-from protocols.xmpp.occupants import Room
+from protocols.xmpp.occupants import Occupant, Room
 from protocols.xmpp.places import Places
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
@@ -46,16 +47,32 @@ PEOPLE_SECONDS = 0.2
 """How long changes of who is in a room are gathered."""
 
 
+class Part(Protocol):
+    """What runs as long as the server."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+
 class Server(ProtocolServer):
     """An account on an XMPP server."""
 
     settings: Settings
 
+    def __new__(cls, account: str, settings: Settings, port: Port) -> Self:
+        """An account, or a whole domain: the configuration says which of the two it is."""
+        if settings.mode == "component" and cls is Server:
+            from protocols.xmpp.component.server import ComponentServer
+
+            return super().__new__(ComponentServer)  # type: ignore[return-value]
+        return super().__new__(cls)
+
     def __init__(self, account: str, settings: Settings, port: Port) -> None:
         super().__init__(account, settings, port)
         self.identity = settings.bare_jid
         name = account.removeprefix("xmpp:")
-        self._us = Identity(name, settings.bare_jid, settings.room_nick)
+        puppets = settings.mode == "component" and settings.puppets > 0
+        self._us = Identity(name, settings.bare_jid, settings.room_nick, puppets=puppets)
         self._link = Link(settings.domain)
         self._proofs = Proofs()
         self._rooms = Rooms(settings.room_nick, self, settings.bound)
@@ -69,9 +86,9 @@ class Server(ProtocolServer):
         """Make the parts that a message passes."""
         us, link, rooms, proofs = self._us, self._link, self._rooms, self._proofs
         self._intake = Intake(self.port, self._on_written)
-        history = History(us, rooms, proofs, self._attendance)
+        history = self._history()
         self._catchup = CatchUp(self.port, self._intake, history, self.settings.bound)
-        self._archives = Archives(us.jid, link, self._catchup, self.rooms_changed)
+        self._archives = self._archives_of_ours()
         self._uploads = Uploads(us, self.port, link, self.settings.tls_ca)
         self._writing = Writing(link)
         self._delivery = Delivery(
@@ -100,8 +117,22 @@ class Server(ProtocolServer):
             comings=self._comings,
             apologies=Apologies(us, self.port, link, self._places),
         )
-        self._connection = Connection(
-            self.account, self.settings, self.port.status, link=link, receiver=incoming, tenant=self
+        self._connection = self._connection_with(incoming)
+
+    def _history(self) -> History:
+        return History(self._us, self._rooms, self._proofs, self._attendance)
+
+    def _archives_of_ours(self) -> Archives:
+        return Archives(self._us.jid, self._link, self._catchup, self.rooms_changed)
+
+    def _connection_with(self, incoming: Incoming) -> Connection:
+        return Connection(
+            self.account,
+            self.settings,
+            self.port.status,
+            link=self._link,
+            receiver=incoming,
+            tenant=self,
         )
 
     @property
@@ -117,8 +148,7 @@ class Server(ProtocolServer):
         """Keep a session until cancelled or closed; raises ``CredentialsRefused``."""
         await self._attendance.recall()
         # The connection ends first: what has arrived is still written while it says goodbye.
-        parts = (self._connection, self._intake, self._catchup.notes)
-        tasks = [asyncio.create_task(part.run()) for part in parts]
+        tasks = [asyncio.create_task(part.run()) for part in self._parts()]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -130,6 +160,9 @@ class Server(ProtocolServer):
                 await asyncio.gather(task, return_exceptions=True)
             self._connection.end()
             self._proofs.abandon()
+
+    def _parts(self) -> Iterable[Part]:
+        return (self._connection, self._intake, self._catchup.notes)
 
     async def close(self) -> None:
         """Let what arrived be committed, say goodbye, stop; at most three seconds."""
@@ -143,6 +176,8 @@ class Server(ProtocolServer):
 
     async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
         """Say something and wait for the proof: the room's own copy, or our server's receipt."""
+        if "author" in facts["extensions"] and not self._us.puppets:  # a component's, once
+            event = named(event)
         return await self._delivery.deliver(place_from_key(conversation), facts, event)
 
     async def enter(self, conversation: str) -> None:
@@ -175,7 +210,7 @@ class Server(ProtocolServer):
         work = [self._archives.keep_up(stream)]
         if not stream.was_resumed:
             work.append(self._attendance.look_round(stream))
-            work.append(self._uploads.look(stream, self.settings.domain))
+            work.append(self._uploads.look(stream, self.settings.home))
         return work
 
     async def pack_up(self) -> None:
@@ -229,8 +264,11 @@ class Server(ProtocolServer):
 
     def _tell_people(self, room: Room) -> None:
         self._gathering.pop(room.jid, None)
-        people = [author_from_occupant(person, self._us, room) for person in room.others()]
+        people = [author_from_occupant(person, self._us, room) for person in self._people(room)]
         self.port.present(self._us.key(room.jid), people)
+
+    def _people(self, room: Room) -> Iterable[Occupant]:
+        return room.others()
 
     # Of the intake
 

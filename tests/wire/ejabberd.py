@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from prosody import HOST, PASSWORD, ROOMS, free_port, listening, write_certificate
+from prosody import BRIDGE, HOST, PASSWORD, ROOMS, SECRET, free_port, listening, write_certificate
 
 PROGRAM = Path("/usr/bin/erl")
 CODE = Path("/usr/lib")
@@ -20,6 +20,12 @@ certfiles: ["{directory}/both.pem"]
 listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true}}
   - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}}
+  - port: {component_port}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    hosts:
+      {bridge}:
+        password: "{secret}"
 auth_method: internal
 modules:
   mod_disco: {{}}
@@ -52,7 +58,7 @@ class Ejabberd:
         if not (PROGRAM.exists() and found):
             raise RuntimeError("ejabberd is needed for this test: apt-get install ejabberd")
         self.directory = directory
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port, self.component_port = free_port(), free_port(), free_port()
         self.certificate = directory / "certificate.pem"
         self._code = found[0].parent
         self._users = tuple(users)
@@ -65,6 +71,9 @@ class Ejabberd:
                 directory=directory,
                 port=self.port,
                 tls_port=self.tls_port,
+                component_port=self.component_port,
+                bridge=BRIDGE,
+                secret=SECRET,
                 archive=str(archive).lower(),
             )
             + (ARCHIVE if archive else "")

@@ -12,6 +12,8 @@ PROGRAM = Path("/usr/bin/prosody")
 PASSWORD = "correct horse & <battery>"
 HOST = "localhost"
 ROOMS = "conference.localhost"
+BRIDGE = "bridge.localhost"
+SECRET = "open & <sesame>"
 
 CONFIGURATION = """
 run_as_root = true
@@ -22,6 +24,7 @@ log = {{ info = "{directory}/prosody.log" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
+component_ports = {{ {component_port} }}
 modules_enabled = {{
     "roster"; "saslauth"; "disco"; "carbons"; "smacks"; "ping"; "offline"; {modules}
 }}
@@ -40,6 +43,8 @@ Component "conference.localhost" "muc"
     modules_enabled = {{ {room_modules} }}
     muc_room_default_public = true
     muc_room_default_persistent = {persistent}
+Component "bridge.localhost"
+    component_secret = "{secret}"
 """
 AT_ONCE = "network_settings = { nagle = false, opportunistic_writes = true }"
 """What spares stanzas some 30 ms; a Prosody as it is shipped waits."""
@@ -62,7 +67,7 @@ class Prosody:
         if not PROGRAM.exists():
             raise RuntimeError(f"{PROGRAM} is needed for this test: apt-get install prosody")
         self.directory = directory
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port, self.component_port = free_port(), free_port(), free_port()
         self.certificate = directory / "certificate.pem"
         self._configuration = directory / "prosody.cfg.lua"
         self._users = tuple(users)
@@ -75,6 +80,8 @@ class Prosody:
                 directory=directory,
                 port=self.port,
                 tls_port=self.tls_port,
+                component_port=self.component_port,
+                secret=SECRET,
                 modules=modules,
                 hibernation=hibernation,
                 largest=largest,
