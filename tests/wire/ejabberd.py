@@ -20,6 +20,7 @@ certfiles: ["{directory}/both.pem"]
 listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls: true}}
   - {{port: {tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}}
+{listen}
   - port: {component_port}
     ip: "127.0.0.1"
     module: ejabberd_service
@@ -38,6 +39,17 @@ modules:
     default_room_options: {{persistent: {archive}, anonymous: true, mam: {archive}}}
 """
 
+FILES = """
+  mod_http_upload:
+    access: all
+    docroot: "{directory}/files"
+    put_url: "http://127.0.0.1:{http_port}/upload"
+    max_size: {largest_file}
+"""
+LISTEN = """
+  - {{port: {http_port}, ip: "127.0.0.1", module: ejabberd_http,
+      request_handlers: {{/upload: mod_http_upload}}}}
+"""
 ARCHIVE = """
   mod_mam:
     default: always
@@ -52,6 +64,7 @@ class Ejabberd:
         directory: Path,
         *,
         archive: bool = False,
+        largest_file: int = 0,
         users: Iterable[str] = ("bot", "alice", "bob", "eve"),
     ) -> None:
         found = sorted(CODE.glob("*/ejabberd-*/ebin/ejabberd.app"))
@@ -66,6 +79,8 @@ class Ejabberd:
         key = directory / "key.pem"
         write_certificate(self.certificate, key, HOST, ROOMS)
         (directory / "both.pem").write_bytes(self.certificate.read_bytes() + key.read_bytes())
+        http_port = free_port()
+        files = FILES.format(directory=directory, http_port=http_port, largest_file=largest_file)
         (directory / "ejabberd.yml").write_text(
             CONFIGURATION.format(
                 directory=directory,
@@ -75,8 +90,10 @@ class Ejabberd:
                 bridge=BRIDGE,
                 secret=SECRET,
                 archive=str(archive).lower(),
+                listen=LISTEN.strip("\n").format(http_port=http_port) if largest_file else "",
             )
             + (ARCHIVE if archive else "")
+            + (files if largest_file else "")
         )
 
     async def start(self) -> None:

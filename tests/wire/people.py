@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 from prosody import HOST, PASSWORD, ROOMS
 
@@ -33,15 +35,22 @@ class Person:
         self.client.register_plugin("xep_0045")
         self.client.register_plugin("xep_0198")
         self.client.add_event_handler("message", self._on_message)
+        every = MatchXPath("{jabber:client}message")
+        self.client.register_handler(Callback("every message", every, self._on_stanza))
         self.user = user
         self.port = port
         self.messages: list[Any] = []
+        self.stanzas: list[Any] = []
+        """Messages of every kind, those without a body too."""
         self._changed = asyncio.Condition()
 
     async def _on_message(self, message: Any) -> None:
         async with self._changed:
             self.messages.append(message)
             self._changed.notify_all()
+
+    def _on_stanza(self, message: Any) -> None:
+        self.stanzas.append(message)
 
     async def come(self, *rooms: str, priority: int = 0) -> Person:
         """Log in, be available, join rooms."""

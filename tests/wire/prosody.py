@@ -24,6 +24,10 @@ log = {{ info = "{directory}/prosody.log" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
+http_ports = {{ {http_port} }}
+https_ports = {{ }}
+http_default_host = "files.localhost"
+http_interfaces = {{ "127.0.0.1" }}
 component_ports = {{ {component_port} }}
 modules_enabled = {{
     "roster"; "saslauth"; "disco"; "carbons"; "smacks"; "ping"; "offline"; {modules}
@@ -46,6 +50,11 @@ Component "conference.localhost" "muc"
 Component "bridge.localhost"
     component_secret = "{secret}"
 """
+FILES = """
+Component "files.localhost" "http_file_share"
+    http_external_url = "http://127.0.0.1:{http_port}/"
+    http_file_share_size_limit = {largest_file}
+"""
 AT_ONCE = "network_settings = { nagle = false, opportunistic_writes = true }"
 """What spares stanzas some 30 ms; a Prosody as it is shipped waits."""
 
@@ -62,6 +71,7 @@ class Prosody:
         hibernation: int = 60,
         nagle: bool = False,
         largest: int = 262_144,
+        largest_file: int = 0,
         users: Iterable[str] = ("bot", "alice", "bob", "eve"),
     ) -> None:
         if not PROGRAM.exists():
@@ -74,12 +84,15 @@ class Prosody:
         self._process: asyncio.subprocess.Process | None = None
         key = directory / "key.pem"
         write_certificate(self.certificate, key)
+        http_port = free_port()
+        files = FILES.format(http_port=http_port, largest_file=largest_file)
         modules = ('"tls";' if tls else "") + ('"mam";' if archive else "")
         self._configuration.write_text(
             CONFIGURATION.format(
                 directory=directory,
                 port=self.port,
                 tls_port=self.tls_port,
+                http_port=http_port,
                 component_port=self.component_port,
                 secret=SECRET,
                 modules=modules,
@@ -92,6 +105,7 @@ class Prosody:
                 # The archive of a room that is not persistent goes with the last who leaves.
                 persistent="true" if archive else "false",
             )
+            + (files if largest_file else "")
         )
         for user in self._users:
             self._register(user)

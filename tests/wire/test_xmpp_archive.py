@@ -249,7 +249,7 @@ async def test_a_past_message_is_not_by_whom_its_name_belongs_to_now(
 ) -> None:
     bot = await lives.begin(LOBBY)  # first, and so the owner, who sees real JIDs
     alice = await people("alice", "lobby")
-    await bot.port.wait_for(1)
+    await happens(lambda: f"xmpp.archive {ROOM}" in bot.port.notes and LOBBY in bot.port.people)
     await bot.stop()
     eve = await people("eve")
     await eve.join("lobby", nick="boss")
