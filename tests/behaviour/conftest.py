@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dj_database_url
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.signals import connection_created
 
 from gateway.testing import TelegramCommunicator, WebCommunicator, XmppCommunicator
 from gateway.vocabulary.events import Author
@@ -23,6 +29,17 @@ PLACES = {
     "web": ("web:default:~alice", "web:default:den"),
 }
 
+ON_BOTH = ("test_changes", "test_deaths", "test_moves", "test_outbox", "test_rooms")
+"""Modules whose tests run over SQLite and over PostgreSQL: they rest on the ledger's queries."""
+
+_numbers = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what rests on the ledger's queries over each database."""
+    if "ledger" in metafunc.fixturenames and metafunc.module.__name__ in ON_BOTH:
+        metafunc.parametrize("ledger", ["sqlite", "postgres"], indirect=True)
+
 
 @pytest.fixture(scope="session")
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,17 +51,72 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[dict[str, Any]]:
+    """A PostgreSQL with our tables; its settings for Django."""
+    from services import postgres
+
+    with asyncio.Runner() as runner:
+        running = postgres()
+        server = runner.run(running.__aenter__())
+        parsed: Any = dj_database_url.parse(server.url)
+        database = {**connections.databases["default"], "OPTIONS": {}, **parsed}
+        connections.databases["cluster"] = database
+        try:
+            call_command("migrate", database="cluster", verbosity=0, interactive=False)
+            yield database
+        finally:
+            connections["cluster"].close()
+            runner.run(running.__aexit__(None, None, None))
+
+
 @pytest.fixture
-def ledger(empty_ledger: Path, tmp_path: Path) -> Iterator[str]:
-    """The alias of a ledger of the test's own."""
-    path = tmp_path / "gateway.sqlite3"
-    shutil.copy(empty_ledger, path)
-    alias = f"ledger-{tmp_path.name}"
-    connections.databases[alias] = {**connections.databases["empty"], "NAME": str(path)}
+def ledger(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The alias of a ledger of the test's own: SQLite, but for modules ``ON_BOTH``."""
+    on_postgres = getattr(request, "param", "sqlite") == "postgres"
+    alias = f"ledger-{next(_numbers)}"
+    connections.databases[alias] = request.getfixturevalue(
+        "emptied_postgres" if on_postgres else "sqlite_copy"
+    )
     yield alias
     connections[alias].close()
     del connections[alias]
     del connections.databases[alias]
+
+
+@pytest.fixture
+def sqlite_copy(empty_ledger: Path, tmp_path: Path) -> dict[str, Any]:
+    """The settings of an empty SQLite ledger."""
+    path = tmp_path / "gateway.sqlite3"
+    shutil.copy(empty_ledger, path)
+    return {**connections.databases["empty"], "NAME": str(path)}
+
+
+@pytest.fixture
+def emptied_postgres(cluster: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The settings of a PostgreSQL ledger: one for all, because to make one takes a second."""
+    models = apps.get_app_config("gateway_ledger").get_models()
+    with connections["cluster"].cursor() as cursor:
+        cursor.execute("; ".join(f"DELETE FROM {model._meta.db_table}" for model in models))
+    with _connections_closed():
+        yield cluster
+
+
+@contextmanager
+def _connections_closed() -> Iterator[None]:
+    """Close in the end what threads that are gone by then had opened."""
+    opened: list[Any] = []
+
+    def keep(connection: Any, **_: Any) -> None:
+        opened.append(connection.connection)
+
+    connection_created.connect(keep)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(keep)
+        for connection in opened:
+            connection.close()
 
 
 @pytest.fixture

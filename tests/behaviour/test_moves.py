@@ -293,9 +293,8 @@ async def test_a_configuration_that_names_the_former_name_keeps_it_there(member:
     await member.stop()
     await member.start(ChatConsumer.as_asgi(), bots=False)
     assert NEW in member.board.rooms.members("lobby")
-    assert await member.rows("SELECT COUNT(*) FROM gateway_entry WHERE event LIKE '%leave%'") == [
-        (0,)
-    ]
+    leaving = "SELECT COUNT(*) FROM gateway_entry WHERE event LIKE %s"
+    assert await member.rows(leaving, "%leave%") == [(0,)]
 
 
 async def test_what_was_said_in_it_before_does_not_come_back(house: House) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.delivery.line import BROADCASTER, DEPTH
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
+from gateway.ledger.rows import Rows
 from gateway.testing.recording import RecordingServer
 from gateway.vocabulary.errors import Delayed, Refused, Uncertain
 from gateway.vocabulary.events import Event
@@ -55,6 +57,22 @@ async def say(house: House, conversations: list[str], *texts: str, **body: objec
     for text in texts:
         event: Event = {"type": "chat.message", "text": text, **body}
         await asyncio.gather(*(said(place, None, 0, event) for place in conversations))
+
+
+@contextmanager
+def writing(ledger: str) -> Iterator[None]:
+    """Somebody else writes, and takes their time."""
+    from gateway.ledger.queries import become_the_writer
+
+    other = connections.create_connection(ledger)
+    rows = Rows(other)
+    rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
+    become_the_writer(rows)
+    try:
+        yield
+    finally:
+        rows.run("ROLLBACK")
+        other.close()
 
 
 def numbers(count: int) -> list[str]:
@@ -162,20 +180,18 @@ async def test_what_came_while_nothing_fitted_goes_behind_what_waits(
 
 
 async def test_what_was_sent_is_not_sent_again_while_its_outcome_is_not_on_disk(
-    full: House, ledger: str
+    full: House, ledger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row counts as in hand until its outcome is committed, or a look at the table finds it."""
     outbox, server = outbox_of(full), full.server(PERSON)
     server.gate.clear()
     await say(full, [PERSON], "once")
-    other = sqlite3.connect(connections.databases[ledger]["NAME"], isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # somebody else writes: nothing can be committed
-    server.gate.set()
-    await full.shows(PERSON, 1)
-    for _ in range(5):
-        await outbox.look()
-    other.execute("ROLLBACK")
-    other.close()
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # here we do hold up the loop
+    with writing(ledger):  # nothing can be committed
+        server.gate.set()
+        await full.shows(PERSON, 1)
+        for _ in range(5):
+            await outbox.look()
     await full.until(lambda: outbox.waiting == 0)
     await outbox.look()
     await full.until(lambda: outbox.waiting == 0)

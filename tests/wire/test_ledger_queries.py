@@ -558,3 +558,20 @@ async def test_a_name_of_a_name_leads_to_the_last(journal: Journal) -> None:
         return queries.name_now(rows, OLD)
 
     assert await journal.write(fill) == PERSON
+
+
+# Accounts
+
+
+@pytest.mark.parametrize("other", ["xmpp:a-b", "xmpp:A_B"])
+async def test_a_member_of_an_account_with_a_similar_name_is_not_ours(
+    journal: Journal, other: str
+) -> None:
+    from gateway.ledger import queries
+
+    def operation(rows: Rows) -> set[str]:
+        queries.join(rows, f"{other}:lobby@rooms", "lobby", ROOM, configured=False)
+        queries.join(rows, "xmpp:a_b:lobby@rooms", "lobby", ROOM, configured=False)
+        return set(queries.groups_and_members(rows, "xmpp:a_b"))
+
+    assert await journal.write(operation) == {"xmpp:a_b:lobby@rooms"}

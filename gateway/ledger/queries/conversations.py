@@ -33,6 +33,7 @@ def facts_and_session(rows: Rows, conversation: str) -> tuple[Facts, dict[str, A
 def groups_and_members(rows: Rows, account: str) -> dict[str, Facts | None]:
     """An account's groups, and its members of rooms; facts are None where none are known."""
     found: dict[str, Facts | None] = {}
+    prefix = f"{account}:"  # not LIKE, for which an underscore is anything
     for key, facts in rows.all(
         "SELECT key, facts FROM gateway_conversation WHERE account = %s AND grouped", account
     ):
@@ -40,8 +41,9 @@ def groups_and_members(rows: Rows, account: str) -> dict[str, Facts | None]:
     for key, facts in rows.all(
         "SELECT m.conversation, c.facts FROM gateway_member m"
         " LEFT JOIN gateway_conversation c ON c.key = m.conversation"
-        " WHERE m.conversation LIKE %s",
-        f"{account}:%",
+        " WHERE SUBSTR(m.conversation, 1, %s) = %s",
+        len(prefix),
+        prefix,
     ):
         found[key] = orjson.loads(facts) if facts else None
     return found

@@ -38,8 +38,10 @@ def rooms_version(rows: Rows) -> str:
 
 
 def members(rows: Rows) -> list[Row]:
-    """Every member: conversation, room, configured."""
-    return rows.all("SELECT conversation, room, configured FROM gateway_member")
+    """Every member, by name: conversation, room, configured."""
+    return rows.all(
+        "SELECT conversation, room, configured FROM gateway_member ORDER BY conversation"
+    )
 
 
 def join(rows: Rows, conversation: str, room: str, stream: str, *, configured: bool) -> bool:
