@@ -64,6 +64,8 @@ class House:
         self.servers: dict[str, RecordingServer] = {}
         self.rooms: Mapping[str, Any] = {}
         """The rooms of the configuration; see ``room``."""
+        self.remembers = False
+        """Whether networks go on showing, after a restart, what they showed before."""
         self._layer: Any = None
         self._keeping: asyncio.Task[None] | None = None
         self._messages = itertools.count(1)
@@ -80,9 +82,11 @@ class House:
         board.conversations.retry_seconds = 0.001
         journal.start()
         for account in ACCOUNTS:
-            port = board.port(account)
-            self.servers[account] = RecordingServer(account, facts_of, port)
-            board.register(account, self.servers[account])
+            server = RecordingServer(account, facts_of, board.port(account))
+            if self.remembers and account in self.servers:
+                server.delivered = self.servers[account].delivered
+            self.servers[account] = server
+            board.register(account, server)
         try:
             await self._open()
         except BaseException:

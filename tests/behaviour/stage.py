@@ -73,9 +73,13 @@ class Screen:
     def _take(self, event: Event, own: str) -> None:
         match kind_of(event):
             case "message":
-                parts = (event.get(name) or () for name in ("attachments", "buttons"))
-                spans = event.get("spans") or ()
-                self.shown[own] = Shown(event["text"], spans, event.get("reply_to"), *parts)
+                self.shown[own] = Shown(
+                    event["text"],
+                    event.get("spans") or (),
+                    event.get("reply_to"),
+                    event.get("attachments") or (),
+                    event.get("buttons") or (),
+                )
             case "edit" if event["id"] in self.shown:
                 self.shown[event["id"]].change(event)
             case "delete":
@@ -113,9 +117,11 @@ class Stage:
 
     def __init__(self, house: House, here: str) -> None:
         self.house, self.here = house, here
+        house.remembers = True
         self.others = [member for member in MEMBERS if member != here]
         self.said: list[str] = []
         """The native ids of what was said here."""
+        self._ends = 0
 
     def name(self, number: int | str) -> str:
         """What a message is called here: the first, second, or by its own name."""
@@ -144,13 +150,15 @@ class Stage:
 
     async def seen(self) -> dict[str, list[str]]:
         """What is seen in the others in the end."""
-        await self.says(END, author=BOB)
-        return {there: await self._seen(there) for there in self.others}
+        self._ends += 1
+        end = f"{END} {self._ends}"
+        await self.says(end, author=BOB)
+        return {there: await self._seen(there, end) for there in self.others}
 
-    async def _seen(self, there: str) -> list[str]:
+    async def _seen(self, there: str, end: str) -> list[str]:
         server = self.house.server(there)
-        await server.until(lambda: any(END in text for text in server.texts(there)))
-        lines = [line for line in self.screen(there) if not line.endswith(END)]
+        await server.until(lambda: any(end in text for text in server.texts(there)))
+        lines = [line for line in self.screen(there) if END not in line]
         return [line.replace(f"Alice ({protocol_of(self.here)}):", "@") for line in lines]
 
     def screen(self, where: str) -> list[str]:
