@@ -220,7 +220,9 @@ def refuses(kind: str, code: str, *, number: int = 1, file: bool = False) -> Act
         count: Counter[str] = Counter()
 
         def refusal(where: str, event: Event) -> Exception | None:
-            if kind_of(event) != kind or (file and not event.get("attachments")):
+            if where == stage.here or kind_of(event) != kind:
+                return None
+            if file and not event.get("attachments"):
                 return None
             count[where] += 1
             return Refused(code, code.replace("_", " ")) if count[where] == number else None
