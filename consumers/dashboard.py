@@ -34,6 +34,9 @@ MAX_TEXT = 65_536
 SHOWN_TEXT = 4_000
 """How much of a passing text is shown, in code points."""
 
+PASSED = ("type", "at", "origin", "code", "detail", "spans", "emoji")
+"""What is shown of a passing event as it is."""
+
 SHOWN_PEOPLE = 12
 """How many of the people of a room are shown by name."""
 
@@ -182,7 +185,9 @@ def command_from_frame(frame: dict[str, Any]) -> tuple[str, str]:
 def frame_from_message(event: dict[str, Any]) -> dict[str, Any]:
     """What the dashboard shows of a passing message: who, where, when, and its beginning."""
     said = event["event"]
-    shown = {key: said[key] for key in ("type", "at", "origin", "code", "detail") if key in said}
+    shown = {key: said[key] for key in PASSED if key in said}
+    if said.get("attachments"):
+        shown["attachments"] = [shown_file(one) for one in said["attachments"]]
     text = said.get("text") or ""
     shown["text"] = text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}…"
     shown["author"] = shown_author(said.get("author"))
@@ -190,6 +195,11 @@ def frame_from_message(event: dict[str, Any]) -> dict[str, Any]:
     return frame | {
         key: event[key] for key in ("room", "conversation", "direction") if key in event
     }
+
+
+def shown_file(attachment: dict[str, Any]) -> dict[str, Any]:
+    """What a file is, and not where."""
+    return {key: attachment[key] for key in ("kind", "name", "text") if key in attachment}
 
 
 async def shown_rooms() -> list[dict[str, Any]]:

@@ -344,3 +344,21 @@ def test_hostile_texts_are_texts_on_the_dashboard(board: Page, room: Chatroom) -
     board.wait(lambda: visible(board) == HOSTILE, "all of them")
     assert board.driver.title == "Dashboard"
     assert board.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("edit", {"text": "the"}, "edited: the"),
+        ("delete", {}, "deleted a message"),
+        ("reaction", {"emoji": ["👍"]}, "reacts 👍"),
+        ("action", {}, "pressed a button"),
+        ("message", {"attachments": [{"kind": "photo", "name": "lake.png"}]}, "🖼 lake.png"),
+    ],
+)
+def test_whatever_people_do_appears_as_it_passes(
+    board: Page, room: Chatroom, kind: str, body: dict[str, Any], words: str
+) -> None:
+    event = message("Ann", "") | {"type": f"room.{kind}"} | body
+    room.show_board({"type": "message", "direction": "room", "room": "lobby", "event": event})
+    board.wait(lambda: visible(board) == [words], words)

@@ -487,13 +487,14 @@ return [...document.querySelectorAll("button, a, input, textarea, [role=button]"
 """
 
 
-def test_nothing_is_wider_than_a_narrow_screen(page: Page, room: Chatroom) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_nothing_is_wider_than_a_narrow_screen(page: Page, room: Chatroom, place: int) -> None:
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
     room.say("Bot", "Sure?" + "w" * 200, buttons=[[{"text": "x" * 100}, {"text": "y" * 100}]])
     room.say("me", "me too", id=ME, reply_to="1")
     room.tell("reaction", "2", "Ben", emoji=["👍"] + [chr(0x1F600 + n) for n in range(30)])
     page.wait(lambda: len(page.texts(".chip")) == 31, "many reactions")
-    tool(page, "React", 1)
+    tool(page, "React", place)
     wide = page.script("const log = document.querySelector('.log'); return log.scrollWidth")
     page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= 390

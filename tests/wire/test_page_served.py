@@ -143,7 +143,7 @@ SEEN = "return document.querySelector('#panel-room .picture img')?.naturalWidth"
 
 
 def test_a_file_over_the_limit_names_the_limit(here: Page, tmp_path: Path) -> None:
-    (tmp_path / "large.bin").write_bytes(bytes(600_000))
+    (tmp_path / "large.bin").write_bytes(bytes(8_000_000))
     here.find("#panel-room input[type=file]").send_keys(str(tmp_path / "large.bin"))
     here.shows(".tray .file-facts", "The file is larger than 0.5 MB.")
 

@@ -2,6 +2,7 @@
 
 import { Connection, socketAddress } from "./connection.js";
 import { badge, clock, element, growing, marks, named, rich, submits } from "./dom.js";
+import { inWords } from "./files.js";
 
 const SHOWN = 500; // messages kept on the page
 const EVERY_STEP = "/every"; // no room can be called so
@@ -171,12 +172,19 @@ function pass(frame) {
 
 function said(event) {
   const kind = event.type.split(".").at(-1);
-  const words = kind === "message" ? rich(event.text, event.spans) : [element("em", {}, KINDS[kind] ?? kind)];
+  const words = kind === "message" || kind === "edit" ? spoken(event) : [element("em", {}, KINDS[kind] ?? kind)];
+  if (kind === "edit") words.unshift(element("em", {}, "edited: "));
+  if (kind === "reaction") words.push(` ${(event.emoji ?? []).join(" ") || "no more"}`);
   if (event.code) words.push(element("span", { className: "problem" }, ` not delivered: ${event.detail || event.code}`));
   return words;
 }
 
-const KINDS = { join: "joined", leave: "left" };
+const KINDS = { join: "joined", leave: "left", delete: "deleted a message", reaction: "reacts", action: "pressed a button" };
+
+function spoken(event) {
+  const given = (event.attachments ?? []).map((one) => element("span", { className: "attachment" }, inWords(one)));
+  return [...given, ...rich(event.text, event.spans)];
+}
 
 function who(event) {
   return event.author ? [named(event.author), ...marks(event.author, event.origin)] : [];

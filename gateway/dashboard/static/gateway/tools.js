@@ -28,7 +28,7 @@ export class Tools {
   }
 
   listen() {
-    this.log.addEventListener("pointerover", (event) => event.pointerType === "mouse" && this.palette.hidden && this.goto(event.target));
+    this.log.addEventListener("pointerover", (event) => this.moved(event) && this.palette.hidden && this.goto(event.target));
     this.log.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && !this.held() && this.leave());
     this.log.addEventListener("focusin", (event) => this.goto(event.target));
     this.log.addEventListener("click", (event) => event.target.closest("a, button, video, audio, .tools, .spoiler") || this.goto(event.target));
@@ -42,6 +42,14 @@ export class Tools {
       if (made !== this.more) this.unfold(false);
     });
     return made;
+  }
+
+  /** Whether it is the mouse that moved, and not the page below it. */
+  moved({ pointerType, clientX, clientY }) {
+    const place = `${clientX} ${clientY}`;
+    const same = place === this.pointer;
+    this.pointer = place;
+    return pointerType === "mouse" && !same;
   }
 
   goto(target) {
