@@ -50,6 +50,15 @@ SQLITE_OPTIONS = {
     "timeout": 5,
 }
 
+POSTGRES_OPTIONS = {
+    # Seconds (the last one: ms) until a server that is gone without a word is noticed.
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
 
 def configure(config: Config) -> None:
     """Set Django up, once; raises ``ConfigurationError`` if other settings lack the ledger."""
@@ -107,9 +116,8 @@ def _templates() -> dict[str, Any]:
 
 def _database(url: str) -> dict[str, Any]:
     database = dict(dj_database_url.parse(url))
-    if url.startswith("sqlite:"):
-        given = database.get("OPTIONS") or {}
-        database["OPTIONS"] = {**SQLITE_OPTIONS, **given}
+    options = SQLITE_OPTIONS if url.startswith("sqlite:") else POSTGRES_OPTIONS
+    database["OPTIONS"] = {**options, **(database.get("OPTIONS") or {})}
     return database
 
 

@@ -7,12 +7,17 @@ from gateway.ledger.rows import Rows
 WRITER = 0x67617466
 """An advisory lock of PostgreSQL's, held by the transaction that writes the ledger."""
 
+IDLE_SECONDS = 2
+"""How long a writer may do nothing before PostgreSQL ends its session."""
+
 
 def become_the_writer(rows: Rows) -> None:
     """Wait until no other process writes; until the end of this transaction.
 
     SQLite does so by itself. On PostgreSQL two batches that append to the same streams in another
-    order would deadlock, and a reader could see an entry before the one in front of it.
+    order would deadlock, and a reader could see an entry before the one in front of it. One that
+    hangs there, or whose machine is gone, keeps the others waiting for ``IDLE_SECONDS`` only.
     """
     if rows.vendor == "postgresql":
+        rows.run(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
         rows.run("SELECT pg_advisory_xact_lock(%s)", WRITER)
