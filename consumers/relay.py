@@ -50,7 +50,7 @@ class Relay:
         manners = self.consumer.gateway.rooms.manners_of(room)
         if not manners.hears(self.consumer.conversation):
             return kind == "message"
-        if "author" in event and manners.ignores(event):
+        if kind in manners.untold or ("author" in event and manners.ignores(event)):
             return True
         if kind in TOLD:
             return await self._relayed(room, event)

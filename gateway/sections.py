@@ -31,7 +31,8 @@ class RoomSettings(Section):
     ``history`` is for people in a browser, ``catch_up_hours`` and ``catch_up_messages`` bound what
     a member is shown that was away. ``directions`` is by member: ``in`` is heard and shown nothing,
     ``out`` is shown and not heard. What matches a regular expression of ``ignore_names`` (name,
-    handle or id of the author) or ``ignore_texts`` is not told; ``joins`` tells who came and went.
+    handle or id of the author) or ``ignore_texts`` is not told, nor are the kinds of ``untold``; ``joins`` tells who came and went. What
+    ``in_words`` names is never shown natively in a member.
     """
 
     members: tuple[str, ...] = ()
@@ -46,6 +47,10 @@ class RoomSettings(Section):
     ignore_names: tuple[str, ...] = ()
     ignore_texts: tuple[str, ...] = ()
     joins: bool = False
+    untold: tuple[Literal["edit", "delete", "reaction", "typing"], ...] = ()
+    in_words: tuple[
+        Literal["reply", "spans", "edit", "delete", "reaction", "file", "button"], ...
+    ] = ()
 
     @field_validator("directions")
     @classmethod

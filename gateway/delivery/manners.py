@@ -26,6 +26,10 @@ class Manners:
     ignored_texts: tuple[re.Pattern[str], ...] = ()
     joins: bool = False
     """Whether people who come and go are told of."""
+    untold: frozenset[str] = frozenset()
+    """Kinds that the room is not told."""
+    in_words: frozenset[str] = frozenset()
+    """Extensions that members do without, so that it is said in words."""
 
     def hears(self, conversation: str) -> bool:
         """Whether what is said in a member is told to the room."""
@@ -51,6 +55,8 @@ def manners_from_settings(settings: Any) -> Manners:
         tuple(map(re.compile, settings.ignore_names)),
         tuple(map(re.compile, settings.ignore_texts)),
         settings.joins,
+        frozenset(settings.untold),
+        frozenset(settings.in_words),
     )
 
 

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -64,6 +64,8 @@ class Outbox:
         self.resend_unknown = True
         self.facts: Callable[[str], Awaitable[Facts]]
         self.form: Callable[[str], str] = lambda _: FORMAT
+        self.extensions: Callable[[str, Mapping[str, Any]], Mapping[str, Any]] = lambda _, all: all
+        """What of its abilities a conversation is to use."""
         self.link: Link = lambda _: None
         """Where people can have a file that their chat cannot show."""
         self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None

@@ -179,6 +179,13 @@ class Rooms:
         room = self.rooms.get(self.room_of.get(conversation, ""))
         return room.form if room else FORMAT
 
+    def extensions_of(self, conversation: str, extensions: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of its abilities a conversation is to use in its room."""
+        in_words = self.manners_of(self.room_of.get(conversation, "")).in_words
+        if not in_words:
+            return extensions
+        return {name: limits for name, limits in extensions.items() if name not in in_words}
+
     def manners_of(self, name: str) -> Manners:
         """What a room wants to be told and to show."""
         room = self.rooms.get(name)

@@ -144,7 +144,7 @@ class Sending:
         event = row.event
         chat = Chat(
             row.conversation,
-            facts["extensions"],
+            self._outbox.extensions(row.conversation, facts["extensions"]),
             self._outbox.form(row.conversation),
             link=self._outbox.link,
         )

@@ -220,6 +220,7 @@ class Switchboard:
         outbox.resend_unknown = self.resend_unknown
         outbox.facts = self.facts
         outbox.form = self.rooms.form_of
+        outbox.extensions = self.rooms.extensions_of
         outbox.link = self.link
         outbox.failed = self._failed
         outbox.sent = self._sent

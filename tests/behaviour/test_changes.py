@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.sections import RoomSettings
 from gateway.vocabulary.errors import Refused
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.ids import protocol_of
@@ -188,3 +189,23 @@ async def test_an_edit_that_comes_too_late_is_said_again(lobby: House) -> None:
     lobby.server(TELEGRAM).faults.append(Refused("too_old", "message can't be edited"))
     await does(lobby, XMPP, "edit", id=message, text="hello")
     assert (await lobby.shows(TELEGRAM, 2))[1] == "Alice (xmpp): (changed) hello"
+
+
+async def test_a_room_says_in_words_what_it_is_told_to(house: House) -> None:
+    house.rooms = {"lobby": RoomSettings(members=(TELEGRAM, XMPP), in_words=("reaction",))}
+    await house.start(Host.as_asgi())
+    message = await says(house, TELEGRAM, "look")
+    await house.shows(XMPP, 1)
+    await does(house, TELEGRAM, "reaction", id=message, emoji=["👍"])
+    assert (await house.shows(XMPP, 2))[1] == "👍 Alice"
+
+
+async def test_a_room_is_not_told_what_it_does_not_want(house: House) -> None:
+    house.rooms = {"lobby": RoomSettings(members=(TELEGRAM, XMPP), untold=("edit",))}
+    await house.start(Host.as_asgi())
+    message = await says(house, TELEGRAM, "helo")
+    await does(house, TELEGRAM, "edit", id=message, text="hello")
+    await says(house, TELEGRAM, "next")
+    await house.shows(XMPP, 2)
+    kinds = [event["type"] for place, event in house.server(XMPP).delivered if place == XMPP]
+    assert kinds == ["xmpp.message", "xmpp.message"]

@@ -58,7 +58,7 @@ IN_THE_FILE = {
         "[rooms.den]\nzzz = 1",
         "gateway.toml:2: there is no key rooms.den.zzz; known here are members, access, title,"
         " history, catch_up_hours, catch_up_messages, format, code, directions, ignore_names,"
-        " ignore_texts, joins",
+        " ignore_texts, joins, untold, in_words",
     ),
     "a value where a table belongs": (
         "telegram = 1",
