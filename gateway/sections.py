@@ -31,8 +31,8 @@ class RoomSettings(Section):
     ``history`` is for people in a browser, ``catch_up_hours`` and ``catch_up_messages`` bound what
     a member is shown that was away. ``directions`` is by member: ``in`` is heard and shown nothing,
     ``out`` is shown and not heard. What matches a regular expression of ``ignore_names`` (name,
-    handle or id of the author) or ``ignore_texts`` is not told, nor are the kinds of ``untold``; ``joins`` tells who came and went. What
-    ``in_words`` names is never shown natively in a member.
+    handle or id of the author) or ``ignore_texts`` is not told, nor are the kinds of ``untold``;
+    ``joins`` tells who came and went. What ``in_words`` names is never shown natively in a member.
     """
 
     members: tuple[str, ...] = ()
