@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import orjson
@@ -33,8 +32,14 @@ def keep_copy(
 
     ``buttons`` that are empty are those of a message after which no earlier ones count.
     """
-    insert = partial(
-        rows.run,
+    # In a chat that moved native ids begin anew: the latest that bears one counts.
+    rows.run(
+        "DELETE FROM gateway_copy WHERE conversation = %s AND native = %s AND message <> %s",
+        conversation,
+        native,
+        message,
+    )
+    rows.run(
         "INSERT INTO gateway_copy"
         " (message, conversation, part, native, author, origin_id, buttons, at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -47,15 +52,6 @@ def keep_copy(
         None if buttons is None else text_from_value(buttons),
         at,
     )
-    if not insert():
-        # In a chat that moved native ids begin anew: the latest that bears one counts.
-        rows.run(
-            "DELETE FROM gateway_copy WHERE conversation = %s AND native = %s AND message <> %s",
-            conversation,
-            native,
-            message,
-        )
-        insert()
 
 
 def copies(rows: Rows, conversation: str, message: str) -> list[Copy]:
