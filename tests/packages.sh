@@ -7,6 +7,7 @@ present() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 
 packages=
 present prosody || packages="$packages prosody"
+present go-sendxmpp || packages="$packages go-sendxmpp"
 present redis-server || packages="$packages redis-server"
 present chromium || packages="$packages chromium"
 present chromedriver || packages="$packages chromium-driver"

@@ -569,6 +569,15 @@ async def test_cuts_lose_and_repeat_no_room_message_in_either_direction(
     assert (alice.texts(by="Robo"), bot.texts) == (TEXTS, TEXTS)
 
 
+async def test_after_each_of_many_sessions_the_next_one_begins_at_once(
+    make_bot: Any, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.backoff.FIRST", 60.0)
+    bot = make_bot(port=link.port).start()
+    await asyncio.wait_for(cut_often(link, bot, 5), 20)
+    await bot.until(State.CONNECTED)
+
+
 async def test_connections_that_are_accepted_and_reset_make_no_hot_loop(
     make_bot: Any, link: Link
 ) -> None:
