@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ from gateway.delivery.server import Entry
 from gateway.delivery.telling import append_told
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
-from gateway.ledger.rows import Rows
+from gateway.ledger.rows import Row, Rows
 from gateway.vocabulary.degrade import FORMAT
 from gateway.vocabulary.errors import LedgerAway, RoomError
 from gateway.vocabulary.events import Author, Event, Facts
@@ -105,7 +106,10 @@ class Rooms:
         self.names = Names()
         self.configured: set[str] = set()
         self._members: dict[str, dict[str, None]] = {}
-        self._version = ""
+        self._version: str | None = None
+        """Of what was read last; None: nothing was."""
+        self._changes = 0
+        """How often this process has changed who is where."""
         self._pace = Seldom(TYPING_SECONDS)
         self._groups: dict[str, str] = {}
         self._follows: dict[str, Callable[[], None]] = {}
@@ -118,21 +122,45 @@ class Rooms:
 
     async def load(self) -> None:
         """Read rooms and members anew, and follow the rooms' logs."""
-        self._version = await self._journal.read(queries.rooms_version)
-        rooms = await self._journal.read(queries.rooms)
-        members = await self._journal.read(queries.members)
-        self.names.load(await self._journal.read(queries.aliases))
+        version, rooms, members, aliases = await self._read()
+        self.names.load(aliases)
         self.rooms = {
             name: self._room(name, title, access, code) for name, title, access, code in rooms
         }
         self._groups = {group_from_room(name): name for name in self.rooms}
-        self.room_of = {conversation: room for conversation, room, _ in members}
+        former, self.room_of = self.room_of, {key: room for key, room, _ in members}
         self.configured = {conversation for conversation, _, configured in members if configured}
         self._members = {}
         for conversation, room in self.room_of.items():
             self._members.setdefault(room, {})[conversation] = None
         for name in self.rooms:
             self._follow(name)
+        first, self._version = self._version is None, version
+        if not first:
+            await self._notice_moves({self.names.now(key): room for key, room in former.items()})
+
+    async def _read(self) -> tuple[str, list[Row], list[Row], list[Row]]:
+        """What the ledger has, with all that this process changed meanwhile."""
+        while True:
+            changes = self._changes
+            found = await self._journal.read(_all_there_is)
+            if changes == self._changes:
+                return found
+
+    async def _notice_moves(self, former: Mapping[str, str]) -> None:
+        """Another process may have brought a conversation that is at home here into a room."""
+        for conversation in former.keys() | self.room_of.keys():
+            before, now = former.get(conversation), self.room_of.get(conversation)
+            if before == now:
+                continue
+            if (awake := self._conversations.awake(conversation)) is not None:
+                cursor = partial(queries.cursor, conversation=conversation)
+                awake.joined(*(await self._journal.read(cursor) or ("", 0)))
+                awake.nudge()
+            if before is None:
+                self.entered(conversation)
+            elif now is None:
+                self.exited(conversation)
 
     async def refresh(self) -> None:
         """Load again if another process changed rooms or members unheard."""
@@ -345,6 +373,7 @@ class Rooms:
         self.exited(conversation)
 
     def _left(self, conversation: str) -> None:
+        self._changes += 1
         former = self.room_of.pop(conversation, None)
         self.configured.discard(conversation)
         if former is not None:
@@ -497,3 +526,9 @@ class Rooms:
 
 def _notice(kind: str, conversation: str, author: Author) -> Event:
     return {"type": f"room.{kind}", "author": author, "origin": conversation, "at": time.time()}
+
+
+def _all_there_is(rows: Rows) -> tuple[str, list[Row], list[Row], list[Row]]:
+    """The version, rooms, members and former names, as of one moment or a later one each."""
+    version = queries.rooms_version(rows)
+    return version, queries.rooms(rows), queries.members(rows), queries.aliases(rows)

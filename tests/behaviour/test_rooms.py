@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from consumers.base import ChatConsumer
 from consumers.bot import Bot, command
 from gateway.delivery.server import Arrival
+from gateway.ledger.rows import Rows
 from gateway.testing import TelegramCommunicator
+from gateway.vocabulary.ids import room_key
 from house import House, author_of
 
 TELEGRAM = "telegram:default:-5"
@@ -334,6 +337,57 @@ async def test_who_is_taken_out_of_the_configuration_leaves(house: House) -> Non
     house.room("lobby", XMPP)
     await house.start(Host.as_asgi())
     assert house.board.rooms.members("lobby") == [WEB, XMPP]
+
+
+async def _elsewhere(house: House, *, joins: bool) -> None:
+    """Another process brings a chat into a room, or takes it out; here it is noticed."""
+
+    def operation(rows: Rows) -> None:
+        if joins:
+            queries.join(rows, TELEGRAM, "den", room_key("den"), configured=False)
+        else:
+            queries.leave(rows, TELEGRAM)
+        queries.touch_rooms(rows)
+
+    from gateway.ledger import queries
+
+    await house.board.journal.write(operation)
+    await house.board.look()
+
+
+async def test_a_chat_that_another_process_brought_in_is_entered(house: House) -> None:
+    house.room("den")
+    await house.start(Host.as_asgi())
+    await _elsewhere(house, joins=True)
+    await house.until(lambda: TELEGRAM in house.server(TELEGRAM).entered)
+
+
+async def test_a_chat_that_another_process_took_out_is_left(house: House) -> None:
+    house.room("den")
+    await house.start(Host.as_asgi())
+    await _elsewhere(house, joins=True)
+    await _elsewhere(house, joins=False)
+    await house.until(lambda: TELEGRAM in house.server(TELEGRAM).left)
+
+
+async def test_a_chat_that_is_awake_hears_the_room_that_another_process_brought_it_into(
+    house: House,
+) -> None:
+    house.room("den", XMPP)
+    await house.start(Host.as_asgi())
+    await house.hears(TELEGRAM, "/hello")
+    await house.shows(TELEGRAM, 1)
+    await _elsewhere(house, joins=True)
+    await house.hears(XMPP, "welcome")
+    assert (await house.shows(TELEGRAM, 2))[1] == shown_in(TELEGRAM, "welcome", "xmpp")
+
+
+async def test_what_is_read_while_a_chat_joins_here_does_not_take_it_out(house: House) -> None:
+    house.room("den", access="open")
+    await house.start(Host.as_asgi())
+    rooms = house.board.rooms
+    await asyncio.gather(rooms.load(), rooms.link("den", TELEGRAM), rooms.load())
+    assert (rooms.room_of[TELEGRAM], house.server(TELEGRAM).left) == ("den", [])
 
 
 async def test_a_conversation_is_in_one_room(house: House) -> None:
