@@ -177,6 +177,8 @@ def take(page: Page, name: str, look: str, to: Path) -> None:
         last = [entry for entry in room.log if entry["type"] == "message"][-1]["id"]
         page.wait(lambda: page.script(SETTLED, last), "everything")
         act(page)
+        width, height, scheme = LOOKS[look]
+        seem(page, width, max(420, height + page.script(OVER)), scheme)
         page.driver.save_screenshot(str(to))
         page.open("about:blank")
 
@@ -184,6 +186,12 @@ def take(page: Page, name: str, look: str, to: Path) -> None:
 SETTLED = """
 return document.querySelector(`[data-id="${arguments[0]}"]`) !== null
     && [...document.images].every((one) => one.complete);
+"""
+
+
+OVER = """
+const log = document.querySelector(".log");
+return log.querySelector(".messages").offsetHeight - log.clientHeight;
 """
 
 

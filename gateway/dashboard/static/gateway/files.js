@@ -4,6 +4,8 @@ import { element } from "./dom.js";
 import { enlarge } from "./overlay.js";
 import { size } from "./text.js";
 
+const WIDEST = 352; // pixels
+const HIGHEST = 320;
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 const GLYPHS = { photo: "🖼", video: "🎬", animation: "🎬", audio: "🎵", voice: "🎤", location: "📍", contact: "👤", poll: "📊", sticker: "🏷" };
 const WORDS = { photo: "Picture", video: "Video", animation: "Animation", audio: "Sound", voice: "Voice message", location: "Location", contact: "Contact", poll: "Poll", sticker: "Sticker" };
@@ -48,7 +50,10 @@ function picture(attachment, href) {
     event.preventDefault();
     enlarge(open, alt);
   });
-  image.addEventListener("load", () => open.classList.add("loaded"));
+  image.addEventListener("load", () => {
+    Object.assign(image, dimensions({ width: image.naturalWidth, height: image.naturalHeight }));
+    open.classList.add("loaded");
+  });
   image.addEventListener("error", () => open.replaceWith(card(attachment, href)));
   image.src = href;
   return open;
@@ -75,14 +80,17 @@ function played(player, className, attachment, href) {
   player.setAttribute("aria-label", label);
   const shown = element("div", { className }, player);
   if (className === "sound" && attachment.name) shown.prepend(element("bdi", { className: "file-name" }, attachment.name));
+  player.addEventListener("loadedmetadata", () => Object.assign(player, dimensions({ width: player.videoWidth, height: player.videoHeight })));
   player.addEventListener("error", () => shown.replaceWith(card(attachment, href)));
   player.src = href;
   return shown;
 }
 
-/** What room to keep free until the file is here. */
+/** How large it is shown: as it is, within bounds. */
 function dimensions({ width, height }) {
-  return width > 0 && height > 0 ? { width, height } : {};
+  if (!(width > 0 && height > 0)) return {};
+  const scale = Math.min(1, WIDEST / width, HIGHEST / height);
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
 function card(attachment, href) {
