@@ -153,9 +153,9 @@ class Conversation:
             self.instance.ring()
 
     @property
-    def unread(self) -> bool:
-        """Whether the tables should be read, and nobody does."""
-        return self.behind and not self._reading
+    def may_read(self) -> bool:
+        """Whether the tables should be read, nobody does, and what is there can be begun."""
+        return self.behind and not self._reading and not self.posted.full
 
     async def catch_up(self) -> None:
         """Fetch what waits in the tables, as far as the queue has room."""

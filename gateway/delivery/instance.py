@@ -78,7 +78,7 @@ class Instance:
                 self.in_hand = item
                 self.taken += 1
                 return item.event
-            if self.in_hand is None and self.conversation.unread:
+            if self.in_hand is None and self.conversation.may_read:
                 await self.conversation.catch_up()
                 self.ring()
             else:
