@@ -336,6 +336,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def _from_room(self, kind: str, event: Event) -> None:
         """The room said something: its bot hears it, its members show it."""
+        if event.get("gone"):
+            return  # it was taken away before we came to it
         if self.kind == "room":
             await self._to_handler(kind, event)
         elif not (relay := Relay(self)).shows:

@@ -25,6 +25,9 @@ QUOTED = 200
 SHOWN = frozenset(STYLES) - {"spoiler"}
 """Styles that tell nothing in a quotation when they are left out."""
 
+CHANGED = ("spans", "attachments", "buttons")
+"""What a change changes, beside the text."""
+
 AUTHORS_ONLY = ("edit", "delete")
 """What only the author of a message may do with it."""
 
@@ -39,21 +42,33 @@ def append_told(
     """
     if kind_of(event) == "message":
         return _append_message(rows, room, key, event, native, origin_id)
+    if (known := queries.seq_of(rows, key)) is not None:
+        return known, False
     target = _target(rows, room, event, origin_id)
     said = _said(rows, room, target)
-    if target is None or said is None or not _may(event, said):
+    if target is None or said is None or said.get("gone") or not _may(event, said):
         return None
     event["id"] = target
     if kind_of(event) == "reaction":
         author, origin = event["author"], event.get("origin")
         event["reactions"] = queries.react(rows, target, author, event["emoji"], origin)
-    elif kind_of(event) == "edit":
+    elif kind_of(event) in AUTHORS_ONLY:
         _complete(event, said)
+        queries.rewrite_entry(rows, room_key(room), target, said | _now(event))
     return queries.append(rows, room_key(room), key, event, event["at"])
+
+
+def _now(event: Event) -> Event:
+    """What a message is from here on: nobody quotes what was taken back, or is shown it late."""
+    if kind_of(event) == "edit":
+        return {name: event.get(name) or [] for name in CHANGED} | {"text": event["text"]}
+    return {name: [] for name in CHANGED} | {"text": "", "quoted": None, "gone": True}
 
 
 def _complete(edit: Event, said: Event) -> None:
     """A change leaves what it cannot change: what is answered, and files that it does not name."""
+    if kind_of(edit) != "edit":
+        return
     for name in ("reply_to", "quoted"):
         edit[name] = said.get(name)
     if not edit.get("attachments"):
@@ -67,7 +82,7 @@ def _append_message(
     if event.get("reply_to"):
         event["reply_to"] = _message_meant(rows, room, origin, event["reply_to"])
         answered = _said(rows, room, event["reply_to"])
-        if answered is not None:
+        if answered is not None and not answered.get("gone"):
             event["quoted"] = _quoted(answered)
     seq, new = queries.append(rows, room_key(room), key, event, event["at"])
     if new and native is not None and origin is not None:

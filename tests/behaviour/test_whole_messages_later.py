@@ -128,6 +128,32 @@ async def test_what_waits_to_be_sent_can_be_changed(house: House, here: str) -> 
         assert lines == ["hello" if there == WEB else "@ hello"]
 
 
+@AT
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (edits(1, "fine"), "<quote>Alice: fine</quote>\n@ yes"),
+        (deletes(1), "@ yes"),
+        (edits(1, "x", spans=[{"style": "spoiler", "start": 0, "end": 1}]), "Alice: █"),
+    ],
+)
+async def test_what_was_taken_back_is_quoted_nowhere(
+    house: House, here: str, act: Act, expected: str
+) -> None:
+    house.room("lobby", TELEGRAM, XMPP)
+    await house.start(Silent.as_asgi())
+    for member in (TELEGRAM, XMPP, WEB, SECOND):
+        house.watch(member)
+    stage = Stage(house, here)
+    await perform(stage, [says("secret"), act])
+    await house.settled()
+    await house.board.rooms.link("lobby", SECOND)
+    await perform(stage, [says("yes", reply_to=1)])
+    (line,) = (await stage.seen())[SECOND]
+    assert expected in line
+    assert "secret" not in line
+
+
 # Length
 
 LENGTHS = {

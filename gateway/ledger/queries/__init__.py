@@ -60,6 +60,7 @@ from gateway.ledger.queries.log import (
     move_cursor,
     open_stream,
     position_to_show,
+    rewrite_entry,
     seq_of,
 )
 from gateway.ledger.queries.names import aliases, name_now, rename
@@ -150,6 +151,7 @@ __all__ = [
     "record_later",
     "rename",
     "rewrite",
+    "rewrite_entry",
     "risk",
     "rooms",
     "rooms_version",

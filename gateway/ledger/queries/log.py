@@ -45,6 +45,16 @@ def append(rows: Rows, stream: str, key: str, event: Event, at: float) -> tuple[
     return seq, True
 
 
+def rewrite_entry(rows: Rows, stream: str, name: str, event: Event) -> None:
+    """An entry, named by its id, is different from now on."""
+    rows.run(
+        "UPDATE gateway_entry SET event = %s WHERE stream = %s AND seq = %s",
+        text_from_value(event),
+        stream,
+        int(name.rpartition("#")[2]),
+    )
+
+
 def seq_of(rows: Rows, key: str) -> int | None:
     """The seq of an entry by its key."""
     row = rows.one("SELECT seq FROM gateway_entry WHERE key = %s", key)
