@@ -89,9 +89,20 @@ class Delivery:
         event = await self.uploads.placed(event)
         kind = "groupchat" if group else "chat"
         to = self.places.address(place)
-        text = stanza_from_event(event, to=to, kind=kind, name=name, sender=sender)
+        answered = self._answered(place, event)
+        text = stanza_from_event(
+            event, to=to, kind=kind, name=name, sender=sender, answered=answered
+        )
         with self.proofs.await_(bare(place), name, reflected=group) as proof:
             return await self._say(text, proof)
+
+    def _answered(self, place: str, event: Event) -> str:
+        """The JID of who is answered in a room: under their own name, or else we said it."""
+        room, quoted = self.rooms.room(place), event.get("quoted")
+        if room is None or not quoted:
+            return ""
+        name = quoted["author"]
+        return f"{room.jid}/{name if name in room.occupants else room.nick}"
 
     def _typing(self, place: str, facts: Facts) -> None:
         group = self.places.is_group(place, facts)

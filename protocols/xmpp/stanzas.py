@@ -49,10 +49,13 @@ def id_from_ref(ref: str | None) -> str:
     )
 
 
-def stanza_from_event(event: Event, *, to: str, kind: str, name: str, sender: str = "") -> str:
+def stanza_from_event(
+    event: Event, *, to: str, kind: str, name: str, sender: str = "", answered: str = ""
+) -> str:
     """Translate what is said or done to a stanza; ``kind`` is its type and ``name`` its id.
 
-    A file is one that clients can fetch: its source is a URL. A ``sender`` is for components.
+    A file is one that clients can fetch: its source is a URL. A ``sender`` is for components;
+    ``answered`` is the JID of who is answered, or else the one it goes to.
     """
     match kind_of(event):
         case "delete":
@@ -60,7 +63,8 @@ def stanza_from_event(event: Event, *, to: str, kind: str, name: str, sender: st
         case "reaction":
             inside = _reactions(event["id"], event.get("emoji", ()))
         case _:
-            inside = _content(event) + _ACTIVE + (_WANTS_RECEIPT if kind == "chat" else "")
+            inside = _content(event, answered or to) + _ACTIVE
+            inside += _WANTS_RECEIPT if kind == "chat" else ""
     named, origin = attribute_from_text(name), event.get("origin")
     by = f" from='{attribute_from_text(sender)}'" if sender else ""
     brought = origin is not None and protocol_of(origin) != "room"
@@ -84,7 +88,7 @@ def body_from_event(event: Event) -> str:
 # What is said
 
 
-def _content(event: Event) -> str:
+def _content(event: Event, whom: str) -> str:
     body, quote, unstyled = _body(event)
     pieces = [f"<body>{body_from_text(body)}</body>"]
     if unstyled:
@@ -95,7 +99,9 @@ def _content(event: Event) -> str:
         named = attribute_from_text(name)
         pieces.append(f"<replace xmlns='urn:xmpp:message-correct:0' id='{named}'/>")
     if answered := _answered(event):
-        pieces.append(f"<reply xmlns='urn:xmpp:reply:0' id='{attribute_from_text(answered)}'/>")
+        # Dino takes no reply without "to".
+        by, about = attribute_from_text(whom), attribute_from_text(answered)
+        pieces.append(f"<reply xmlns='urn:xmpp:reply:0' to='{by}' id='{about}'/>")
         if quote:
             pieces.append(_fallback("urn:xmpp:reply:0", quote))
     pieces += map(_shared, _files(event))

@@ -58,8 +58,11 @@ class Uploads:
     async def look(self, stream: Stream, domain: str) -> None:
         """Learn whether there is a service, and how large a file it takes."""
         self._service = None
-        for jid in (domain, *await _services(stream, domain)):
-            largest = await _largest(stream, jid, self._port.media.most)
+        own = stream.boundjid.domain  # a component would ask itself, and wait
+        asked = [domain, *(jid for jid in await _services(stream, domain) if jid != own)]
+        most = self._port.media.most
+        answers = await asyncio.gather(*(_largest(stream, jid, most) for jid in asked))
+        for jid, largest in zip(asked, answers, strict=True):
             if largest:
                 self._service, self._us.largest_file = jid, largest
                 logger.info("uploads go to %s, of %s bytes at most", jid, largest)

@@ -155,6 +155,20 @@ def test_a_reply_quotes_for_others_and_says_what_it_says(text: str, quote: str) 
     assert (found["text"], found["reply_to"]) == (clean(text), "m0")
 
 
+def test_a_reply_names_who_is_answered() -> None:
+    event = {"type": "chat.message", "text": "yes", "reply_to": "m0"}
+    answered = "lobby@muc.example.org/Ada"
+    xml = stanza_from_event(
+        event, to="lobby@muc.example.org", kind="groupchat", name="n1", answered=answered
+    )
+    assert parse(xml).find("{urn:xmpp:reply:0}reply").get("to") == answered
+
+
+def test_a_reply_in_a_private_chat_names_who_it_goes_to() -> None:
+    found = parse(stanza(text="yes", reply_to="m0")).find("{urn:xmpp:reply:0}reply")
+    assert found.get("to") == "alice@example.org"
+
+
 def test_what_a_reply_quotes_is_one_line() -> None:
     quoted = {"author": "Ada", "text": "one\ntwo"}
     event = {"type": "chat.message", "text": "yes", "reply_to": "m0", "quoted": quoted}

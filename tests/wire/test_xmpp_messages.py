@@ -282,6 +282,17 @@ async def test_a_reply_is_shown_under_what_it_answers(chat: Chat) -> None:
     assert message["reply"].strip_fallback_content() == "yes"
 
 
+@pytest.mark.parametrize(("author", "occupant"), [("alice", "alice"), ("Ada", "Robo")])
+async def test_a_reply_in_a_room_names_who_is_answered_or_brought_it(
+    room: Chat, author: str, occupant: str
+) -> None:
+    quoted = {"author": author, "text": "question"}
+    await room.deliver("message", text="yes", reply_to="s1", quoted=quoted, ref="r1")
+    reply = (await room.shown(REPLY)).find(REPLY)
+    assert reply is not None
+    assert reply.get("to", "").partition("/")[2] == occupant
+
+
 async def test_an_edit_is_a_correction_of_what_the_bot_said(chat: Chat) -> None:
     native = await chat.deliver("message", text="fisrt", ref="r1")
     edited = await chat.deliver("edit", text="first", id=native, origin_id="r1", ref="r2")
@@ -414,3 +425,28 @@ async def test_what_the_presence_promises_is_what_the_bot_says(room: Chat) -> No
         jid=f"lobby@{ROOMS}/Robo", node=f"urn:chat-gateway#{ver}", timeout=10
     )
     assert client.plugin["xep_0115"].generate_verstring(info["disco_info"], "sha-1") == ver
+
+
+# Who may change what was said
+
+
+async def test_who_takes_somebodys_name_cannot_change_what_they_said(
+    room: Chat,
+    people: Any,  # noqa: F811
+) -> None:
+    room.message("mine").send()
+    said = await room.arrives("message")
+    eve = await people("eve", "lobby")
+    room.alice.client.plugin["xep_0045"].leave_muc(f"lobby@{ROOMS}", "alice")
+    await happens(lambda: "alice" not in room.bot.server._rooms.room(room.to).occupants)
+    await eve.join("lobby", nick="alice")
+    forged = (
+        "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='alice'/>"
+        "<replace xmlns='urn:xmpp:message-correct:0' id='a1'/>"
+    )
+    for number, inside in enumerate((f"<body>hers</body>{forged}", "<body>after</body>")):
+        eve.client.send_raw(
+            f"<message to='{room.to}' type='groupchat' id='e{number}'>{inside}</message>"
+        )
+    await room.arrives("message", 2)
+    assert all(event["author"]["id"] != said["author"]["id"] for event in room.events("xmpp.edit"))
