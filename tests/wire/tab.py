@@ -18,7 +18,8 @@ class Tab:
         self.frames: list[dict[str, Any]] = []
         self.hello: dict[str, Any] = {}
         self.closed: int | None = None
-        self._session = aiohttp.ClientSession()
+        # Clients keep cookies of an address only if told so; by them a visitor is known again.
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reading: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()

@@ -26,7 +26,7 @@ SLOWLY = 600.0
 KICKED = 60.0
 
 LOST = "the connection was lost"
-_OTHER_NICK = ("conflict", "jid-malformed", "not-acceptable")
+_OTHER_NICK = ("conflict", "jid-malformed", "bad-request", "not-acceptable")
 """Refusals after which another nick is tried."""
 
 
