@@ -168,3 +168,63 @@ async def test_what_waits_is_committed_before_the_end(database: str) -> None:
         journal.post(write(str(number)))
     await journal.stop()
     assert len(await words(journal)) == 200
+
+
+async def test_behind_what_was_not_carried_out_nothing_of_its_chain_is(
+    journal: Journal, lock: sqlite3.Connection
+) -> None:
+    from gateway.ledger.chain import Chain
+
+    chain = Chain()
+    first = journal.write(write("one"), chain)
+    with pytest.raises(LedgerAway):
+        await first
+    lock.execute("ROLLBACK")
+    second, other = journal.write(write("two"), chain), journal.write(write("other"))
+    results = await asyncio.gather(second, other, return_exceptions=True)
+    assert [type(result) for result in results] == [LedgerAway, int]
+    assert await words(journal) == ["other"]
+
+
+async def test_what_the_full_queue_did_not_take_breaks_its_chain(database: str) -> None:
+    from gateway.ledger.chain import Chain
+    from gateway.ledger.journal import Journal
+
+    journal, chain = Journal(database), Chain()
+    journal.start()
+    await journal.stop()
+    journal.write(write("late"), chain).exception()
+    assert chain.broken
+
+
+async def test_a_bad_operation_does_not_break_its_chain(journal: Journal) -> None:
+    from gateway.ledger.chain import Chain
+
+    chain = Chain()
+    futures = [journal.write(write(word), chain) for word in ("one", "one", "two")]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    assert [type(result) for result in results] == [int, IntegrityError, int]
+    assert await words(journal) == ["one", "two"]
+
+
+async def test_in_the_place_of_a_bad_operation_another_is_committed(journal: Journal) -> None:
+    def instead(error: Exception, rows: Any) -> None:
+        write(f"instead of {type(error).__name__}")(rows)
+
+    journal.post(write("one"))
+    bad = journal.write(write("one"), instead=instead)
+    last = journal.write(write("two"))
+    with pytest.raises(IntegrityError):
+        await bad
+    await last
+    assert await words(journal) == ["one", "instead of IntegrityError", "two"]
+
+
+async def test_what_is_bad_as_well_in_its_place_fails_alone(journal: Journal) -> None:
+    journal.post(write("one"))
+    bad = journal.write(write("one"), instead=lambda error, rows: write("one")(rows))
+    last = journal.write(write("two"))
+    with pytest.raises(IntegrityError):
+        await bad
+    await last
+    assert await words(journal) == ["one", "two"]

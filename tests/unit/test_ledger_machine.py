@@ -1,7 +1,9 @@
 """The ledger's queries under a process that may die at any step, over a network that may cut.
 
 Hypothesis chooses the steps. What the process knows is gone when it dies, and what it had queued
-for the ledger too; what is committed and what the network was told stay.
+for the ledger too; what is committed and what the network was told stay. What is said with a
+handled mark is not waited for: when the ledger is away for it, nothing behind it in its chain is
+carried out, and who said it begins anew.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.management import call_command
 from django.db import connections
@@ -19,12 +21,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from gateway.ledger.chain import Chain
 from gateway.vocabulary.ids import room_key
 
 PEOPLE = ("telegram:default:1", "telegram:default:2")
 MEMBER = "xmpp:default:lobby@rooms"
 """A member of the room that all people are heard in."""
 ROOM = room_key("lobby")
+BEFORE = [f"before {number}" for number in range(6)]
+"""What the room has said in the beginning, and the member was not shown."""
 PAGE = 2
 """Rows read at once: few, so that a page is often full."""
 
@@ -88,6 +93,15 @@ class Network:
         self.unknown = {conversation: texts[-1] for conversation, texts in shown.items()}
 
 
+class Write(NamedTuple):
+    """What waits for the writer; ``told`` hears of the result, ``failed`` that there is none."""
+
+    operation: Callable[[Any], Any]
+    told: Told
+    chain: Chain | None
+    failed: Callable[[], None]
+
+
 class Reader:
     """One conversation of the process: what it has in memory, and how far its handler is."""
 
@@ -98,13 +112,16 @@ class Reader:
         self.reading = False
         self.said = 0
         self.waits = False
+        self.chain = Chain()
+        self.posted = 0
+        """What was said with a handled mark, and is not committed."""
 
 
 class Process:
     """All that is gone when it dies."""
 
     def __init__(self) -> None:
-        self.journal: list[tuple[Callable[[Any], Any], Told]] = []
+        self.journal: list[Write] = []
         self.readers: dict[str, Reader] = {key: Reader() for key in (*PEOPLE, MEMBER)}
         self.lines: dict[str, list[Any]] = defaultdict(list)
         self.sending: set[str] = set()
@@ -126,29 +143,56 @@ class Machine(RuleBasedStateMachine):
         self.rows = Rows(self.store)
         self.network = Network()
         self.process = Process()
+        self.idle: str | None = None
+        """Who handles nothing for a while."""
         queries.open_stream(self.rows, ROOM)
         queries.keep_cursor(self.rows, MEMBER, ROOM, 0)
+        for text in BEFORE:
+            queries.append(self.rows, ROOM, text, {"text": text}, 0.0)
         self.store.connection.commit()
 
     # The ledger
 
-    def write(self, operation: Callable[[Any], Any], told: Told = lambda _: None) -> None:
+    def write(
+        self,
+        operation: Callable[[Any], Any],
+        told: Told = lambda _: None,
+        chain: Chain | None = None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
         """Queue an operation, as ``Journal`` does."""
-        self.process.journal.append((operation, told))
+        self.process.journal.append(Write(operation, told, chain, failed))
 
     @precondition(lambda self: self.process.journal)
     @rule(count=st.integers(1, 4))
     def commit(self, count: int) -> None:
         """The writer commits a batch, and tells."""
-        for told, result in self._commit(count):
-            told(result)
+        for tell in self._commit(count):
+            tell()
 
-    def _commit(self, count: int) -> list[tuple[Told, Any]]:
+    @precondition(lambda self: any(write.chain for write in self.process.journal))
+    @rule(count=st.integers(1, 2))
+    def be_away(self, count: int) -> None:
+        """The ledger is away for what nobody waits for; the rest waits until it is there."""
+        lost = [write for write in self.process.journal if write.chain is not None][:count]
+        for write in lost:
+            assert write.chain is not None
+            write.chain.broken = True
+            self.process.journal.remove(write)
+        for write in lost:
+            write.failed()
+
+    def _commit(self, count: int) -> list[Callable[[], None]]:
         batch = self.process.journal[:count]
         del self.process.journal[:count]
-        results = [(told, operation(self.rows)) for operation, told in batch]
+        told: list[Callable[[], None]] = []
+        for write in batch:
+            if write.chain is not None and write.chain.broken:
+                told.append(write.failed)
+            else:
+                told.append(partial(write.told, write.operation(self.rows)))
         self.store.connection.commit()
-        return results
+        return told
 
     # Death
 
@@ -166,8 +210,9 @@ class Machine(RuleBasedStateMachine):
         if committed:
             self._commit(count)
         else:
-            for operation, _ in self.process.journal[:count]:
-                operation(self.rows)
+            for write in self.process.journal[:count]:
+                if write.chain is None or not write.chain.broken:
+                    write.operation(self.rows)
         self.die()
 
     # In
@@ -250,63 +295,81 @@ class Machine(RuleBasedStateMachine):
     def handle(self, conversation: str) -> None:
         """A handler does its next step: it says something, tells the room, or has done."""
         reader = self.process.readers[conversation]
-        if not reader.items or reader.waits:
+        if not reader.items or reader.waits or conversation == self.idle:
             return
         number, text = reader.items[0]
         if conversation == MEMBER:
-            self._show(reader, number, text)
-        elif reader.said < 2:
-            self._answer(reader, conversation, number, f"{text}.{reader.said}")
-        elif reader.said == 2:
-            self._tell(reader, conversation, number, text)
-        else:
-            self._done(reader, number, partial(self.queries.settle, inbox=number))
-
-    def _show(self, reader: Reader, number: int, text: str) -> None:
-        if reader.said == 0:
-            self._answer(reader, MEMBER, number, text)
-        else:
             move = partial(
                 self.queries.move_cursor, conversation=MEMBER, stream=ROOM, position=number
             )
-            self._done(reader, number, move)
+            self._done(reader, MEMBER, number, self._queueing(MEMBER, number, 0, text), move)
+        elif reader.said < 2:
+            self._answer(reader, conversation, number, f"{text}.{reader.said}")
+        else:
+            settle = partial(self.queries.settle, inbox=number)
+            tell = partial(self._append, f"lobby|{conversation}|{number}", text)
+            self._done(reader, conversation, number, tell, settle)
 
     def _answer(self, reader: Reader, conversation: str, number: int, text: str) -> None:
+        """Say something and wait for it; before that, for what was said without waiting."""
+        if reader.posted or reader.chain.broken:
+            return
         reader.waits = True
-        key = f"{conversation}|{number}|{reader.said}"
+
+        def queued(row: Any) -> None:
+            reader.waits = False
+            reader.said += 1
+            self._offer(row)
+
+        self.write(self._queueing(conversation, number, reader.said, text), queued)
+
+    def _queueing(
+        self, conversation: str, number: int, ordinal: int, text: str
+    ) -> Callable[[Any], Any]:
+        key = f"{conversation}|{number}|{ordinal}"
         event = {"text": text}
 
-        def queue(rows: Any) -> int | None:
+        def queue(rows: Any) -> Any:
             account = conversation.rpartition(":")[0]
-            return self.queries.queue(rows, account, conversation, key, conversation, event, 0.0)
+            row = self.queries.queue(rows, account, conversation, key, conversation, event, 0.0)
+            if row is None:
+                return None
+            return self.queries.Outgoing(row, conversation, conversation, event, 0)
 
-        def queued(row: int | None) -> None:
-            reader.waits = False
-            reader.said += 1
-            if row is not None:
-                outgoing = self.queries.Outgoing(row, conversation, conversation, event, 0)
-                self._offer(outgoing)
+        return queue
 
-        self.write(queue, queued)
+    def _append(self, key: str, text: str, rows: Any) -> None:
+        self.queries.append(rows, ROOM, key, {"text": text}, 0.0)
 
-    def _tell(self, reader: Reader, conversation: str, number: int, text: str) -> None:
-        reader.waits = True
-        key = f"lobby|{conversation}|{number}"
-
-        def told(_: tuple[int, bool]) -> None:
-            reader.waits = False
-            reader.said += 1
-
-        def append(rows: Any) -> tuple[int, bool]:
-            return self.queries.append(rows, ROOM, key, {"text": text}, 0.0)
-
-        self.write(append, told)
-
-    def _done(self, reader: Reader, number: int, mark: Callable[[Any], Any]) -> None:
-        """The mark is not waited for; the next event is taken at once."""
+    def _done(
+        self,
+        reader: Reader,
+        conversation: str,
+        number: int,
+        say: Callable[[Any], Any],
+        mark: Callable[[Any], Any],
+    ) -> None:
+        """What is said with the mark is not waited for; the next event is taken at once."""
         reader.items.pop(0)
         reader.said = 0
-        self.write(mark)
+        reader.posted += 1
+        process = self.process
+
+        def both(rows: Any) -> Any:
+            said = say(rows)
+            mark(rows)
+            return said
+
+        def committed(said: Any) -> None:
+            reader.posted -= 1
+            self._offer(said)
+
+        def failed() -> None:
+            reader.posted -= 1
+            if not reader.posted:
+                process.readers[conversation] = Reader()
+
+        self.write(both, committed, reader.chain, failed)
 
     # Out
 
@@ -340,8 +403,8 @@ class Machine(RuleBasedStateMachine):
                 self.process.lines[row.conversation].append(row)
 
     def _offer(self, row: Any) -> None:
-        if self.process.behind:
-            return  # it is in the table, behind others
+        if row is None or self.process.behind:
+            return  # it was said before, or it is in the table, behind others
         if row.id not in self._held():
             self.process.lines[row.conversation].append(row)
 
@@ -367,11 +430,21 @@ class Machine(RuleBasedStateMachine):
 
     # Time
 
-    @rule(rounds=st.integers(1, 5), idle=st.sampled_from((*LATER, "")))
-    def go_on(self, rounds: int, idle: str) -> None:
-        """All goes well for a while, but for one part that may do nothing."""
+    @rule(rounds=st.integers(1, 5), idle=st.sampled_from((*LATER, "")), member=st.booleans())
+    def go_on(self, rounds: int, idle: str, *, member: bool) -> None:
+        """All goes well for a while, but for one part, or the member, that may do nothing."""
+        self.idle = None if member else MEMBER
         for _ in range(rounds):
             self._work(idle)
+        self.idle = None
+
+    @rule()
+    def handle_ahead(self) -> None:
+        """The member is shown a page before any of it is committed."""
+        self.read(MEMBER)
+        self._committing()
+        for _ in range(PAGE):
+            self.handle(MEMBER)
 
     @rule(rounds=st.integers(1, 3), activity=st.sampled_from(LATER))
     def do(self, rounds: int, activity: str) -> None:
@@ -401,7 +474,7 @@ class Machine(RuleBasedStateMachine):
         for person in PEOPLE:
             assert list(dict.fromkeys(self.network.shown[person])) == self.network.said[person]
         heard = [event["text"] for _, event in self.queries.entries(self.rows, ROOM, 0, 10_000)]
-        assert sorted(heard, key=int) == [text for _, text in self.network.updates]
+        assert sorted(heard[len(BEFORE) :], key=int) == [text for _, text in self.network.updates]
         assert list(dict.fromkeys(self.network.shown[MEMBER])) == heard
         self.store.connection.close()
 
