@@ -113,6 +113,9 @@ class Incoming:
         if arrival.event["type"] in PASSING:
             self.port.pass_on(arrival.conversation, arrival.event)
             return settle()
+        if room is not None and arrival.event["type"] == "xmpp.message":
+            nick = stanza.get("from", "").partition("/")[2]
+            room.heard_from(nick, arrival.event["id"], arrival.event.get("origin_id"))
         if room is None and stanza.find(f"{RECEIPTS}request") is not None and stanza.get("id"):
             settle = partial(self._receive, stanza, settle)
         return self.catchup.put(archive_of_stanza(stanza, self.us, room), arrival, settle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from xml.etree.ElementTree import Element
 
@@ -67,11 +67,24 @@ class Room:
     heard_at: float | None = None
     """When we were last in the room and heard something, or came in."""
     recent: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    identifies: bool = True
+    """Whether the room gives occupant-ids; in one that does not, anybody could write one."""
+    words: dict[str, deque[str]] = field(default_factory=dict)
+    """What was said lately under a name, by who has it now; kept where names are all there is."""
+
+    def heard_from(self, nick: str, *names: str | None) -> None:
+        """Remember what a message is called that was said under a name."""
+        if not self.identifies and nick in self.occupants:
+            said = self.words.setdefault(nick, deque(maxlen=RECENT))
+            said.extend(name for name in names if name)
+
+    def may_change(self, nick: str, name: str) -> bool:
+        """Whether a message can be known to be by who has this name now."""
+        return self.identifies or name in self.words.get(nick, ())
 
     def hear(self, message: Element, now: float) -> bool:
         """Remember a message; False if it was heard before, or cannot be told from others."""
-        said = message.find(OCCUPANT_ID)
-        who = said.get("id") if said is not None else None
+        who = occupant_id(message, self)
         heard = (who or message.get("from") or "", message.get("id") or "")
         new = bool(heard[1]) and heard not in self.recent
         self.recent.append(heard)
@@ -82,6 +95,7 @@ class Room:
         """Forget who is here: the connection, or our place in the room, is gone."""
         self.joined = False
         self.occupants.clear()
+        self.words.clear()
 
     def others(self) -> Iterator[Occupant]:
         """Everybody but us."""
@@ -110,12 +124,15 @@ class Room:
         if not nick:
             return Change.NOTHING, None
         person = occupant_from_presence(nick, presence)
+        if self.joined and not self.identifies:
+            person = replace(person, id=None)
         new = nick not in self.occupants
         if new and len(self.occupants) >= LONGEST_ROOM:
             return Change.NOTHING, person
         self.occupants[nick] = person
         if SELF_PRESENCE in statuses(presence):
             self.nick = nick
+            self._learn(identifies=person.id is not None)
             entered, self.joined = not self.joined, True
             return (Change.ENTERED if entered else Change.NOTHING), person
         if new and self.joined and nick != self.nick:
@@ -125,8 +142,9 @@ class Room:
     def _unavailable(self, nick: str, presence: Element) -> tuple[Change, Occupant | None]:
         codes = statuses(presence)
         person = self.occupants.pop(nick, None)
+        words = self.words.pop(nick, None)
         if NICK_CHANGED in codes:
-            self._rename(nick, person, presence)
+            self._rename(nick, person, words, presence)
             return Change.NOTHING, person
         if SELF_PRESENCE in codes or nick == self.nick:
             self.leave()
@@ -135,18 +153,37 @@ class Room:
             return Change.NOTHING, person
         return Change.WENT, person
 
-    def _rename(self, nick: str, person: Occupant | None, presence: Element) -> None:
+    def _learn(self, *, identifies: bool) -> None:
+        """Our own presence, which nobody else writes, tells whether the room gives ids."""
+        self.identifies = identifies
+        if not identifies:
+            for nick, person in self.occupants.items():
+                self.occupants[nick] = replace(person, id=None)
+
+    def _rename(
+        self,
+        nick: str,
+        person: Occupant | None,
+        words: deque[str] | None,
+        presence: Element,
+    ) -> None:
         """Put the person under the new nick at once, so that the presence to come is no arrival."""
         item = presence.find(f"{MUC_USER}x/{MUC_USER}item")
         new = item.get("nick") if item is not None else None
         if not new:
             return
         if person is not None:
-            self.occupants[new] = Occupant(
-                new, person.id, person.real, person.affiliation, person.role
-            )
+            self.occupants[new] = replace(person, nick=new)
+        if words is not None:
+            self.words[new] = words
         if nick == self.nick:
             self.nick = new
+
+
+def occupant_id(stanza: Element, room: Room) -> str | None:
+    """The id of who sent a stanza (XEP-0421), where the room sees to it that it is theirs."""
+    said = stanza.find(OCCUPANT_ID) if room.identifies else None
+    return (said.get("id") or None) if said is not None else None
 
 
 def occupant_from_presence(nick: str, presence: Element) -> Occupant:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from protocols.xmpp.elements import CLIENT, DELAY, STANZA_ID
 from protocols.xmpp.identity import bare
-from protocols.xmpp.occupants import OCCUPANT_ID, Occupant, Room
+from protocols.xmpp.occupants import Occupant, Room, occupant_id
 
 MAM = "urn:xmpp:mam:2"
 RESULT = f"{{{MAM}}}result"
@@ -138,9 +138,10 @@ def room_as_of(room: Room, message: Element) -> Room:
     Who spoke is known by the occupant-id alone; the real JID only while that person is there.
     """
     nick = message.get("from", "").partition("/")[2]
-    person = next((p for p in room.occupants.values() if p.id and p.id == _occupant(message)), None)
-    speaker = Occupant(nick, _occupant(message), person.real if person is not None else None)
-    return replace(room, occupants={nick: speaker} if nick else {})
+    said = occupant_id(message, room)
+    person = next((p for p in room.occupants.values() if p.id and p.id == said), None)
+    speaker = Occupant(nick, said, person.real if person is not None else None)
+    return replace(room, occupants={nick: speaker} if nick else {}, words={})
 
 
 def said_by_us(message: Element, room: Room) -> bool:
@@ -149,16 +150,11 @@ def said_by_us(message: Element, room: Room) -> bool:
     By the occupant-id. Our name counts too, because a room that was made anew gives new ids;
     unless the id is that of somebody else who is there.
     """
-    said, nick = _occupant(message), message.get("from", "").partition("/")[2]
+    said, nick = occupant_id(message, room), message.get("from", "").partition("/")[2]
     ours = room.occupants.get(room.nick)
     if said and ours is not None and ours.id == said:
         return True
     return nick == room.nick and not (said and any(p.id == said for p in room.others()))
-
-
-def _occupant(message: Element) -> str | None:
-    said = message.find(OCCUPANT_ID)
-    return (said.get("id") or None) if said is not None else None
 
 
 def from_room(message: Element, room: Room) -> bool:

@@ -110,3 +110,59 @@ def test_the_same_id_of_another_person_is_another_message() -> None:
 
 def test_a_message_without_an_id_is_never_known_as_new() -> None:
     assert not room().hear(message("alice", ""), 1.0)
+
+
+# Whose words they are: a room that gives no occupant-ids
+
+
+def nameless(*nicks: str) -> Room:
+    """A room whose presences bear ids, but for our own: others have written theirs."""
+    made = Room(LOBBY, "Robo")
+    for nick in nicks:
+        made.take(presence(nick))
+    ours = presence("Robo", "<status code='110'/>")
+    ours.remove(ours[-1])
+    made.take(ours)
+    return made
+
+
+def test_where_we_are_given_no_id_nobody_is() -> None:
+    made = nameless("alice")
+    made.take(presence("bob"))
+    assert [person.id for person in made.others()] == [None, None]
+
+
+def test_where_ids_are_given_everybody_may_change_what_they_say() -> None:
+    assert room("alice").may_change("alice", "m1")
+
+
+def test_without_ids_who_said_something_may_change_it() -> None:
+    made = nameless("alice")
+    made.heard_from("alice", "s1", "m1")
+    assert made.may_change("alice", "m1")
+    assert made.may_change("alice", "s1")
+
+
+def test_without_ids_who_took_the_name_may_not() -> None:
+    made = nameless("alice")
+    made.heard_from("alice", "m1")
+    made.take(presence("alice", kind="unavailable"))
+    made.take(presence("alice"))
+    assert not made.may_change("alice", "m1")
+
+
+def test_without_ids_words_go_with_who_takes_another_name() -> None:
+    made = nameless("alice")
+    made.heard_from("alice", "m1")
+    made.take(presence("alice", "<status code='303'/>", "unavailable", "nick='al'"))
+    made.take(presence("al"))
+    made.take(presence("alice"))
+    assert made.may_change("al", "m1")
+    assert not made.may_change("alice", "m1")
+
+
+def test_without_ids_nothing_is_known_after_we_were_out() -> None:
+    made = nameless("alice")
+    made.heard_from("alice", "m1")
+    made.leave()
+    assert not made.may_change("alice", "m1")

@@ -100,6 +100,20 @@ def test_a_foreign_service_cannot_name_one_of_ours() -> None:
     assert author["id"] == "xmpp:den@muc.evil.net/o1"
 
 
+def test_where_the_room_gives_no_ids_a_written_one_counts_for_nothing() -> None:
+    room = lobby()
+    room.identifies = False
+    forged = "<body>hi</body><occupant-id xmlns='urn:xmpp:occupant-id:0' id='bob'/>"
+    assert event(groupchat(forged), room)["author"]["id"] == f"xmpp:{LOBBY}/alice"
+
+
+def test_where_the_room_gives_no_ids_a_name_alone_changes_nothing() -> None:
+    room = lobby()
+    room.identifies = False
+    for inside in (f"<body>x</body>{REPLACE}", RETRACT.format("", "")):
+        assert event_from_stanza(parse(groupchat(inside)), US, room, NOW) is None
+
+
 def test_the_room_itself_is_a_chat_that_speaks() -> None:
     xml = f"<message from='{LOBBY}' type='groupchat'><body>notice</body></message>"
     assert event(xml, lobby())["author"] | {"name": ""} == {

@@ -265,6 +265,36 @@ async def test_a_past_message_is_not_by_whom_its_name_belongs_to_now(
     await alice.go()
 
 
+async def test_what_was_changed_while_we_were_away_is_told_too(
+    lives: Lives,
+    people: Any,  # noqa: F811
+) -> None:
+    alice = await people("alice", "lobby")
+    bot = await lives.first(alice, LOBBY)
+    await bot.stop()
+    for number, inside in enumerate(
+        (
+            "<body>fisrt</body>",
+            "<body>first</body><replace xmlns='urn:xmpp:message-correct:0' id='a0'/>",
+            "<reactions xmlns='urn:xmpp:reactions:0' id='s0'><reaction>x</reaction></reactions>"
+            "<store xmlns='urn:xmpp:hints'/>",
+            "<body>?</body><retract xmlns='urn:xmpp:message-retract:1' id='s0'/>",
+            "<body>last</body>",
+        )
+    ):
+        alice.client.send_raw(
+            f"<message to='{ROOM}' type='groupchat' id='a{number}'>{inside}</message>"
+        )
+    await alice.hear(5)
+    again = await lives.begin(LOBBY)
+    await happens(lambda: "last" in again.texts)
+    kinds = [a.event["type"] for a in again.port.accepted if a.conversation == LOBBY][1:]
+    assert [kind.removeprefix("xmpp.") for kind in kinds] in (
+        ["message", "edit", "delete", "message"],  # Prosody archives what has a body
+        ["message", "edit", "reaction", "delete", "message"],
+    )
+
+
 async def test_our_own_past_words_are_no_arrivals(
     lives: Lives,
     people: Any,  # noqa: F811

@@ -10,6 +10,9 @@ import pytest
 import pytest_asyncio
 
 from ejabberd import Ejabberd
+from test_xmpp_authors import (  # noqa: F401 (collected here once more)
+    test_who_takes_somebodys_name_cannot_change_what_they_said,
+)
 from test_xmpp_messages import (  # noqa: F401 (collected here once more)
     LARGEST_FILE,
     bot,
