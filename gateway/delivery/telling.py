@@ -14,16 +14,12 @@ from gateway.ledger.rows import Rows
 from gateway.vocabulary.degrade import LINE
 from gateway.vocabulary.events import Event, kind_of
 from gateway.vocabulary.ids import message_id, room_key
-from gateway.vocabulary.nesting import STYLES
-from gateway.vocabulary.spans import without_styles
+from gateway.vocabulary.spans import without_spoilers
 
 logger = logging.getLogger(__name__)
 
 QUOTED = 200
 """Code points that are quoted of a message that is answered."""
-
-SHOWN = frozenset(STYLES) - {"spoiler"}
-"""Styles that tell nothing in a quotation when they are left out."""
 
 CHANGED = ("spans", "attachments", "buttons")
 """What a change changes, beside the text."""
@@ -150,6 +146,5 @@ def _may(event: Event, said: Event) -> bool:
 
 def _quoted(said: Event) -> dict[str, Any]:
     """The beginning of a message; what is hidden in it stays hidden."""
-    text = without_styles(said.get("text", ""), said.get("spans") or [], SHOWN)[0]
-    text = " ".join(text.split())
+    text = " ".join(without_spoilers(said.get("text", ""), said.get("spans") or []).split())
     return {"author": said["author"]["name"], "text": text[:QUOTED]}

@@ -269,6 +269,11 @@ def without_styles(
     return edit(text, shown, sorted(edits, key=lambda edit: edit[0]))
 
 
+def without_spoilers(text: str, spans: Sequence[Span]) -> str:
+    """The text alone; what spoilers hide is covered."""
+    return _covered(text, spans)[0]
+
+
 def _covered(text: str, spans: Sequence[Span]) -> Styled:
     covers = united(spans, "spoiler")
     if not covers:

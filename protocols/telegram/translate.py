@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.delivery.server import Arrival
 from gateway.vocabulary.events import Attachment, Event, Quoted
-from gateway.vocabulary.spans import Styled, clean_styled, join, replace
+from gateway.vocabulary.spans import Styled, clean_styled, join, replace, without_spoilers
 from gateway.vocabulary.text import clean
 from protocols.telegram.attachments import attachments_from_message, field_of
 from protocols.telegram.authors import (
@@ -224,9 +224,9 @@ def quoted_from_message(message: Mapping[str, Any], us: Identity) -> Quoted | No
     else:
         return None
     quote = message.get("quote") or {}
-    words = quote.get("text") or answered.get("text") or answered.get("caption")
+    words = without_spoilers(*styled_from_message(quote if quote.get("text") else answered))
     words = words or f"[{field_of(answered) or 'message'}]"
-    return {"author": name, "text": clean(string(words))[:QUOTED]}
+    return {"author": name, "text": clean(words)[:QUOTED]}
 
 
 # What is done to messages

@@ -225,6 +225,18 @@ def test_answered_photo_is_named():
     assert event["quoted"]["text"] == "[photo]"
 
 
+def test_what_is_hidden_stays_hidden_in_a_quotation():
+    hidden = [{"type": "spoiler", "offset": 0, "length": 3}]
+    answered = {"message_id": 3, "date": 1, "chat": {"id": 7, "type": "private"}}
+    answered |= {"from": {"id": 7, "first_name": "Ada"}, "text": "Bob did", "entities": hidden}
+    event = event_of(text="no!", reply_to_message=answered)
+    assert event["quoted"]["text"] == "███ did"
+    event = event_of(
+        text="no!", reply_to_message=answered, quote={"text": "Bob", "entities": hidden}
+    )
+    assert event["quoted"]["text"] == "███"
+
+
 def test_message_of_another_chat_that_is_answered_is_only_quoted():
     outer = {"origin": {"type": "hidden_user", "sender_user_name": "Zed", "date": 1}}
     event = event_of(text="so?", external_reply=outer, quote={"text": "hello"})
