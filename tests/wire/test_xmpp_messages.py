@@ -425,28 +425,3 @@ async def test_what_the_presence_promises_is_what_the_bot_says(room: Chat) -> No
         jid=f"lobby@{ROOMS}/Robo", node=f"urn:chat-gateway#{ver}", timeout=10
     )
     assert client.plugin["xep_0115"].generate_verstring(info["disco_info"], "sha-1") == ver
-
-
-# Who may change what was said
-
-
-async def test_who_takes_somebodys_name_cannot_change_what_they_said(
-    room: Chat,
-    people: Any,  # noqa: F811
-) -> None:
-    room.message("mine").send()
-    said = await room.arrives("message")
-    eve = await people("eve", "lobby")
-    room.alice.client.plugin["xep_0045"].leave_muc(f"lobby@{ROOMS}", "alice")
-    await happens(lambda: "alice" not in room.bot.server._rooms.room(room.to).occupants)
-    await eve.join("lobby", nick="alice")
-    forged = (
-        "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='alice'/>"
-        "<replace xmlns='urn:xmpp:message-correct:0' id='a1'/>"
-    )
-    for number, inside in enumerate((f"<body>hers</body>{forged}", "<body>after</body>")):
-        eve.client.send_raw(
-            f"<message to='{room.to}' type='groupchat' id='e{number}'>{inside}</message>"
-        )
-    await room.arrives("message", 2)
-    assert all(event["author"]["id"] != said["author"]["id"] for event in room.events("xmpp.edit"))
