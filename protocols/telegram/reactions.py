@@ -24,6 +24,7 @@ SHOWN = (*EMOJI, *_SELECTED, *_SHRUGS)
 """The same with the spellings that other networks use: for ``extensions``."""
 
 _KNOWN = frozenset(EMOJI)
+_COLOURED = {word.replace(_SELECTOR, ""): word for word in (*_SELECTED, *_SHRUGS)}
 
 
 def types_from_emoji(emoji: Iterable[str]) -> list[dict[str, str]]:
@@ -33,5 +34,9 @@ def types_from_emoji(emoji: Iterable[str]) -> list[dict[str, str]]:
 
 
 def emoji_from_types(types: Iterable[dict[str, str]]) -> list[str]:
-    """The emoji among ReactionTypes; custom and paid ones are no text."""
-    return [kind["emoji"] for kind in types if kind["type"] == "emoji"]
+    """The emoji among ReactionTypes; custom and paid ones are no text.
+
+    They are spelt as on other networks: a bare heart is another reaction there, and black.
+    """
+    found = (kind["emoji"] for kind in types if kind["type"] == "emoji")
+    return [_COLOURED.get(word, word) for word in found]

@@ -14,7 +14,7 @@ from protocols.telegram.calls import (
     message_id,
     other_edit,
 )
-from protocols.telegram.reactions import EMOJI, SHOWN, types_from_emoji
+from protocols.telegram.reactions import EMOJI, SHOWN, emoji_from_types, types_from_emoji
 
 GROUP = "telegram:default:-100"
 TARGET = {"chat_id": -100, "message_id": 5}
@@ -258,6 +258,10 @@ def test_reaction():
 
 def test_reaction_is_taken_away():
     assert call("reaction", id="5", emoji=[])[1]["reaction"] == []
+
+
+def test_a_heart_is_spelt_as_on_other_networks():
+    assert emoji_from_types([{"type": "emoji", "emoji": "❤"}]) == ["❤\ufe0f"]
 
 
 @pytest.mark.parametrize("heart", ["❤", "❤\ufe0f"])
