@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
-from gateway.vocabulary.events import Attachment, Event
+from gateway.vocabulary.events import Attachment, Event, Span
 from gateway.vocabulary.text import clean, clean_name
 from protocols.xmpp.elements import (
     BODY,
@@ -22,7 +22,7 @@ from protocols.xmpp.elements import (
     UNSTYLED,
     XHTML,
 )
-from protocols.xmpp.files import attachments_from_stanza, location_from_text
+from protocols.xmpp.files import TELLING, attachments_from_stanza, location_from_text
 from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.occupants import Room
 from protocols.xmpp.text import text_and_spans_from_body
@@ -33,6 +33,9 @@ QUOTED = 200
 _QUOTE_SIGN = re.compile(r"^(?:>\s?)+", re.MULTILINE)
 _FOR_FILES = (OUT_OF_BAND[1:-1], SHARED[1:-1])
 _FOR_REPLY = REPLY[1:].partition("}")[0]
+
+_MORE = TELLING | {REPLY, MARKUP, XHTML, SPOILER}
+"""What says that a message is more than its body."""
 
 Range = tuple[int, int]
 
@@ -45,6 +48,11 @@ def contents_from_stanza(
     ``parts`` are the children of the message by their tags.
     """
     body = parts[BODY].text or "" if BODY in parts else ""
+    if parts.keys().isdisjoint(_MORE):  # most messages
+        text, spans = text_and_spans_from_body(body, unstyled=UNSTYLED in parts)
+        place = location_from_text(text)
+        if text and place is None:
+            return _saying(text, spans, []) | {"reply_to": None}
     attachments = attachments_from_stanza(message)
     reply = parts.get(REPLY)
     quotes, fallbacks = _fallbacks(message, body, reply is not None, bool(attachments))
@@ -64,10 +72,13 @@ def contents_from_stanza(
         text, spans, attachments = "", [], [*attachments, place]
     if not text and not attachments:
         return None
-    said: Event = {"text": text, "attachments": attachments}
-    if spans:
-        said["spans"] = spans
+    said = _saying(text, spans, attachments)
     return said | _answered(reply, "".join(body[start:end] for start, end in quotes), us, room)
+
+
+def _saying(text: str, spans: list[Span], attachments: list[Attachment]) -> Event:
+    said: Event = {"text": text, "attachments": attachments}
+    return said | {"spans": spans} if spans else said
 
 
 def _only_names_them(body: str, attachments: list[Attachment]) -> bool:

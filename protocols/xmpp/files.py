@@ -36,13 +36,12 @@ _GEO = re.compile(r"geo:(-?[0-9.]{1,24}),(-?[0-9.]{1,24})(?:[,;][!-~]*)?", re.AS
 _NUMBERS: tuple[Literal["size", "width", "height"], ...] = ("size", "width", "height")
 _WORDS = ("name", "media-type", "length", *_NUMBERS)
 
-_TELLING = (f"{OUT_OF_BAND}x", f"{SHARED}file-sharing", REFERENCE, f"{GEOLOC}geoloc")
+TELLING = frozenset((f"{OUT_OF_BAND}x", f"{SHARED}file-sharing", REFERENCE, f"{GEOLOC}geoloc"))
+"""The elements by which a message points at something."""
 
 
 def attachments_from_stanza(message: Element) -> list[Attachment]:
     """Files by XEP-0066, XEP-0447 and XEP-0385, and a place by XEP-0080; each file once."""
-    if not any(child.tag in _TELLING for child in message):
-        return []
     found: dict[str, Attachment] = {}
     for attachment in (*_plain(message), *_referenced(message), *_shared(message)):
         found[attachment["source"]] = attachment  # the one that tells most comes last
