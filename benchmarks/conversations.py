@@ -107,12 +107,14 @@ class Ours:
         from channels.layers import get_channel_layer
 
         from gateway.delivery.conversations import Conversations
+        from gateway.delivery.names import Names
 
         self.record = MemoryRecord()
-        rooms = SimpleNamespace(room_of={})
+        gateway = SimpleNamespace(rooms=SimpleNamespace(room_of={}), names=Names())
         self.conversations = Conversations(
-            application, self.record, state={"gateway": SimpleNamespace(rooms=rooms)}, live=live
+            application, self.record, state={"gateway": gateway}, live=live
         )
+        gateway.conversations = self.conversations
         get_channel_layer().conversations = self.conversations
 
     @property
@@ -153,8 +155,8 @@ class MemoryRecord:
     async def unread(self, stream: str, after: int, limit: int) -> list[Any]:
         return []
 
-    def handled(self, conversation: str, item: Any, changes: Any, steps: Any = ()) -> None:
-        del self.inbox[conversation]
+    def handled(self, conversation: str, done: Any, sends: Any, chain: Any) -> None:
+        self.inbox.pop(conversation, None)
 
     async def said(self, conversation: str, cause: str | None, ordinal: int, event: Any) -> None:
         self.answered += 1

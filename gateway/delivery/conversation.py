@@ -309,9 +309,7 @@ class Conversation:
             logger.warning("conversation=%s cannot wake: %s", self.key, error)
             await asyncio.sleep(self.home.retry_seconds)
         else:
-            if self._shown_from is not None:  # since then it was not away
-                self._known.show_from(self._shown_from)
-            self._shown_from = self._known.position
+            self._shown_from = self._known.show_from(self._shown_from)
             self._position = max(self._position, self._known.position)
             self._opening = "new" if self._known.fresh else "wake"
             if self._known.skipped:

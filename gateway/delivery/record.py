@@ -87,11 +87,13 @@ class Known:
     skipped: int = 0
     """Entries of the stream that came too long ago to be shown; ``position`` is after them."""
 
-    def show_from(self, position: int) -> None:
-        """Show all that came after ``position``, however long ago."""
+    def show_from(self, position: int | None) -> int:
+        """Show all that came after ``position``, however long ago; where it begins, then."""
         cursor = self.position - self.skipped
-        self.position = max(cursor, position)
-        self.skipped = self.position - cursor
+        if position is not None:
+            self.position = max(cursor, position)
+            self.skipped = self.position - cursor
+        return self.position
 
 
 def item_from_skipped(known: Known) -> Item:
