@@ -121,7 +121,8 @@ class Ejabberd:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await listening(self.port, self._process)
+        for port in (self.port, self.component_port):
+            await listening(port, self._process)
         async with asyncio.timeout(20):
             while not ready.exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

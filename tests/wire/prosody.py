@@ -126,7 +126,8 @@ class Prosody:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await listening(self.port, self._process)
+        for port in (self.port, self.component_port):
+            await listening(port, self._process)
 
     async def stop(self) -> None:
         """End it in order."""

@@ -154,6 +154,20 @@ async def test_check_leaves_a_running_component_alone(bot: Bot, make_bot: Any) -
     assert {state for state, _ in bot.changes} == {State.CONNECTING, State.CONNECTED}
 
 
+async def test_pings_of_the_server_and_of_rooms_come_back(
+    make_bot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("connection", "rooms"):
+        monkeypatch.setattr(f"protocols.xmpp.{module}.PING_EVERY", 0.1)
+    bot = make_bot().start()
+    await bot.until(State.CONNECTED)
+    await bot.be_in(LOBBY)
+    for number in range(20):
+        await tell(bot, "Tom", f"word {number}")
+        await asyncio.sleep(0.05)
+    assert {state for state, _ in bot.changes} == {State.CONNECTING, State.CONNECTED}
+
+
 # Private chats
 
 

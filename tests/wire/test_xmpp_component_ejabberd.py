@@ -30,6 +30,7 @@ from test_xmpp_component import (  # noqa: F401 (collected here once more)
     test_cuts_lose_and_repeat_nothing_in_either_direction,
     test_fifty_people_speak_as_themselves,
     test_nobody_else_can_speak_for_us,
+    test_pings_of_the_server_and_of_rooms_come_back,
     test_the_coming_and_going_of_puppets_is_no_news,
     test_typing_is_shown_only_of_who_is_there,
     test_what_is_said_has_the_rooms_id,
