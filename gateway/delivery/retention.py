@@ -11,6 +11,7 @@ from functools import partial
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal
 from gateway.ledger.queries import Pruned
+from gateway.ledger.rows import Rows
 from gateway.vocabulary.errors import LedgerAway
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,10 @@ HOUR = 3600.0
 """Seconds between two rounds."""
 
 BATCH = 200
-"""Rows looked at in one operation: a few milliseconds of the writer's time."""
+"""Rows looked at in one operation at most."""
+
+AT_ONCE = 0.01
+"""Seconds that an operation may keep others waiting: it looks at as many rows as that allows."""
 
 PAUSE = 0.05
 """Seconds between two operations, in which others write."""
@@ -63,11 +67,26 @@ class Retention:
         return sum([await self._prune(partial(table, before=before)) for table in tables])
 
     async def _prune(self, table: Callable[..., Pruned]) -> int:
-        total, after = 0, 0
+        total, after, limit = 0, 0, BATCH // 10
         while True:
-            count, last = await self._journal.write(partial(table, limit=BATCH, after=after))
+            look = partial(_timed, partial(table, limit=limit, after=after))
+            (count, last), seconds = await self._journal.write(look)
             total += count
             if last is None:
                 return total
-            after = last
+            after, limit = last, next_limit(limit, seconds)
             await asyncio.sleep(PAUSE)
+
+
+def _timed(look: Callable[[Rows], Pruned], rows: Rows) -> tuple[Pruned, float]:
+    """Do it, and say how long it took."""
+    began = time.perf_counter()
+    pruned = look(rows)
+    rows.flush()
+    return pruned, time.perf_counter() - began
+
+
+def next_limit(limit: int, seconds: float) -> int:
+    """How many rows to look at next, after so many took so long."""
+    fitting = limit * AT_ONCE / max(seconds, 1e-6)
+    return max(1, min(BATCH, 2 * limit, int(fitting)))

@@ -458,6 +458,45 @@ async def test_old_letters_go(journal: Journal) -> None:
     assert await pruned(journal, "dead") == 1
 
 
+def _one_of_each(rows: Rows, number: int) -> None:
+    """Something old for each table."""
+    from gateway.ledger import queries
+
+    queries.settle(rows, received(rows, PERSON))
+    sent(rows, PERSON, f"key{number}")
+    queries.append(rows, ROOM, f"lobby|{number}", {"text": "hi"}, LONG_AGO)
+    queries.keep_copy(rows, f"ref{number}", PERSON, 0, str(number), "a", LONG_AGO)
+    queries.set_aside(rows, ACCOUNT, PERSON, {}, "no", LONG_AGO)
+
+
+async def _old_rows(journal: Journal, count: int) -> None:
+    await asyncio.gather(
+        *(journal.write(partial(_one_of_each, number=number)) for number in range(count))
+    )
+
+
+@pytest.mark.parametrize("table", ["inbox", "outbox", "entries", "copies", "dead"])
+async def test_no_look_takes_more_than_it_may(journal: Journal, table: str) -> None:
+    from gateway.ledger import queries
+
+    await _old_rows(journal, 5)
+    keep = {"keep": 0} if table == "entries" else {}
+    look = partial(getattr(queries, f"prune_{table}"), before=NOW, limit=2, after=0, **keep)
+    count, last = await journal.write(look)
+    assert (count, last is None) == (2, False)
+
+
+async def test_look_by_look_everything_old_is_taken_away(journal: Journal) -> None:
+    from gateway.delivery.retention import Retention
+
+    async def files(_: float) -> int:
+        return 0
+
+    await _old_rows(journal, 50)
+    # All but the log, of which the last thousand entries stay.
+    assert await Retention(journal, 30, files).prune(NOW) == 4 * 50
+
+
 # A chat that moved
 
 

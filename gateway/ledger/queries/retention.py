@@ -8,6 +8,9 @@ where nothing is old any more, because ids rise with time.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from gateway.ledger.models import HANDLED, QUEUED
 from gateway.ledger.queries.inbox import OPEN
@@ -17,6 +20,8 @@ from gateway.vocabulary.degrade import LINE
 from gateway.vocabulary.refs import OPENING
 
 Pruned = tuple[int, int | None]
+Cause = tuple[str, str]
+"""A conversation, and the event in its hand as it did something."""
 
 _ARRIVAL = re.compile(r"i([0-9]{1,18})")
 _ENTRY = re.compile(r"([^#]+)#([0-9]{1,18})")
@@ -28,14 +33,11 @@ def prune_inbox(rows: Rows, before: float, limit: int, after: int) -> Pruned:
         rows, "SELECT id, at, conversation, state, delivery FROM gateway_inbox", after, limit
     )
     taken = [row for row in found if row[1] < before and row[3] >= HANDLED]
-    for number, _, conversation, _, delivery in taken:
-        rows.run("DELETE FROM gateway_inbox WHERE id = %s", number)
-        for cause in (f"i{number}", delivery or ""):  # an entry's row bears its id as delivery
-            rows.run(
-                "DELETE FROM gateway_step WHERE conversation = %s AND cause = %s",
-                name_now(rows, conversation),
-                cause,
-            )
+    names = {former: name_now(rows, former) for former in {row[2] for row in taken}}
+    _take_away(rows, "inbox", [row[0] for row in taken])
+    # An entry's row bears its id as delivery.
+    learned = [(names[row[2]], cause) for row in taken for cause in (f"i{row[0]}", row[4] or "")]
+    _forget_steps(rows, learned)
     return len(taken), _next(found, before, limit)
 
 
@@ -46,48 +48,74 @@ def prune_outbox(rows: Rows, before: float, limit: int, after: int) -> Pruned:
     conversation: whoever says it again must find it.
     """
     found = _window(rows, "SELECT id, at, state, sender, key FROM gateway_outbox", after, limit)
-    taken = [
-        number
-        for number, at, state, sender, key in found
-        if at < before and state != QUEUED and not _may_be_said_again(rows, sender, key)
-    ]
-    for number in taken:
-        rows.run("DELETE FROM gateway_outbox WHERE id = %s", number)
+    old = [row for row in found if row[1] < before and row[2] != QUEUED]
+    names = {sender: _names(rows, sender) for sender in {row[3] for row in old}}
+    causes = {row[0]: _cause(names[row[3]], row[4]) for row in old}
+    still_open = _still_open(rows, set(causes.values()))
+    taken = [number for number, cause in causes.items() if cause not in still_open]
+    _take_away(rows, "outbox", taken)
     return len(taken), _next(found, before, limit)
 
 
-def _may_be_said_again(rows: Rows, sender: str, key: str) -> bool:
+def _names(rows: Rows, sender: str) -> list[str]:
+    """The name of a conversation now, and those it had before."""
     now = name_now(rows, sender)
-    names = rows.all("SELECT name FROM gateway_alias WHERE conversation = %s", now)
-    for name in (sender, now, *(row[0] for row in names)):
+    former = rows.all("SELECT name FROM gateway_alias WHERE conversation = %s", now)
+    return [now, sender, *(row[0] for row in former)]
+
+
+def _cause(names: Sequence[str], key: str) -> Cause:
+    """What a send was said for; nothing, if its key names none."""
+    for name in names:
         if key.startswith(f"{name}|"):
-            return _is_open(rows, now, key.removeprefix(f"{name}|").partition("|")[0])
-    return False
+            return names[0], key.removeprefix(f"{name}|").partition("|")[0]
+    return names[0], ""
 
 
-def _is_open(rows: Rows, conversation: str, cause: str) -> bool:
-    """Whether what was done for a cause may be done again."""
-    if cause == OPENING:
-        known = "SELECT 1 FROM gateway_conversation WHERE key = %s"
-        return rows.one(known, conversation) is not None
-    if match := _ARRIVAL.fullmatch(cause):
-        arrival = f"SELECT 1 FROM gateway_inbox WHERE id = %s AND {OPEN}"
-        return rows.one(arrival, int(match[1])) is not None
-    if match := _ENTRY.fullmatch(cause):
-        return _waits(rows, conversation, cause) or _unread(rows, conversation, *match.groups())
-    return False
+def _still_open(rows: Rows, causes: Collection[Cause]) -> set[Cause]:
+    """Those for which something may be done again; a few statements, however many they are."""
+    arrivals = [one for one in causes if _ARRIVAL.fullmatch(one[1])]
+    numbers = [int(cause[1:]) for _, cause in arrivals]
+    unhandled = {f"i{number}" for number in _those(rows, _UNHANDLED, numbers)}
+    openings = [conversation for conversation, cause in causes if cause == OPENING]
+    alive = {(conversation, OPENING) for conversation in _those(rows, _ALIVE, openings)}
+    entries = defaultdict(list)
+    for conversation, cause in causes:
+        if _ENTRY.fullmatch(cause):
+            entries[conversation].append(cause)
+    found = alive | {one for one in arrivals if one[1] in unhandled}
+    for conversation, messages in entries.items():
+        found |= {(conversation, one) for one in _open_entries(rows, conversation, messages)}
+    return found
 
 
-def _waits(rows: Rows, conversation: str, message: str) -> bool:
-    """Whether a handler of a room's message waits for a person."""
-    sql = f"SELECT 1 FROM gateway_inbox WHERE identity = %s AND delivery = %s AND {OPEN}"
-    return rows.one(sql, conversation, message) is not None
-
-
-def _unread(rows: Rows, conversation: str, room: str, seq: str) -> bool:
+def _open_entries(rows: Rows, conversation: str, messages: Sequence[str]) -> set[str]:
+    """The entries of rooms that a conversation has not read, or whose handler waits."""
+    waiting = _those(rows, _WAITING, messages, conversation)
     sql = "SELECT stream, position FROM gateway_cursor WHERE conversation = %s"
-    row = rows.one(sql, conversation)
-    return row is not None and row[0].split(":", 2)[2] == room and row[1] < int(seq)
+    stream, position = rows.one(sql, conversation) or ("", 0)
+    ids = ((message, message.rpartition("#")) for message in messages)
+    unread = {
+        message
+        for message, (room, _, seq) in ids
+        if stream.split(":", 2)[2:] == [room] and position < int(seq)
+    }
+    return unread | waiting
+
+
+_UNHANDLED = f"SELECT id FROM gateway_inbox WHERE {OPEN} AND id IN ({{}})"
+_ALIVE = "SELECT key FROM gateway_conversation WHERE key IN ({})"
+_WAITING = (
+    f"SELECT delivery FROM gateway_inbox WHERE identity = %s AND {OPEN} AND delivery IN ({{}})"
+)
+
+
+def _those(rows: Rows, sql: str, wanted: Sequence[Any], *parameters: Any) -> set[Any]:
+    """Those of the wanted that a statement finds."""
+    if not wanted:
+        return set()
+    marks = ", ".join(["%s"] * len(wanted))
+    return {row[0] for row in rows.all(sql.format(marks), *parameters, *wanted)}
 
 
 def prune_entries(rows: Rows, before: float, limit: int, after: int, keep: int) -> Pruned:
@@ -105,15 +133,13 @@ def prune_entries(rows: Rows, before: float, limit: int, after: int, keep: int) 
     taken = [
         row for row in found if row[1] < before and row[2] <= row[5] - keep and not _opens(row[4])
     ]
-    for number, _, seq, stream, _, _ in taken:
-        message = f"{stream.split(':', 2)[2]}#{seq}"
-        rows.run("DELETE FROM gateway_entry WHERE id = %s", number)
-        line = f"{message}{LINE}"
-        rows.run("DELETE FROM gateway_copy WHERE message IN (%s, %s)", message, line)
-        rows.run("DELETE FROM gateway_reaction WHERE message = %s", message)
-        if not _is_open(rows, stream, message):
-            steps = "DELETE FROM gateway_step WHERE conversation = %s AND cause = %s"
-            rows.run(steps, stream, message)
+    told = [(row[3], f"{row[3].split(':', 2)[2]}#{row[2]}") for row in taken]
+    messages = [message for _, message in told]
+    still_open = _still_open(rows, set(told))
+    _take_away(rows, "entry", [row[0] for row in taken])
+    _take_away(rows, "copy", messages + [f"{message}{LINE}" for message in messages], "message")
+    _take_away(rows, "reaction", messages, "message")
+    _forget_steps(rows, [one for one in told if one not in still_open])
     return len(taken), _next(found, before, limit)
 
 
@@ -121,9 +147,26 @@ def prune_copies(rows: Rows, before: float, limit: int, after: int) -> Pruned:
     """Take away where messages appeared that no room told; a room's go with their entries."""
     found = _window(rows, "SELECT id, at, message FROM gateway_copy", after, limit)
     taken = [number for number, at, message in found if at < before and "#" not in message]
-    for number in taken:
-        rows.run("DELETE FROM gateway_copy WHERE id = %s", number)
+    _take_away(rows, "copy", taken)
     return len(taken), _next(found, before, limit)
+
+
+def _take_away(rows: Rows, table: str, wanted: Sequence[Any], column: str = "id") -> None:
+    """Delete rows by their id, or by what another column holds."""
+    if wanted:
+        marks = ", ".join(["%s"] * len(wanted))
+        rows.run(f"DELETE FROM gateway_{table} WHERE {column} IN ({marks})", *wanted)
+
+
+def _forget_steps(rows: Rows, causes: Collection[Cause]) -> None:
+    """Delete what handlers had learned."""
+    learned = defaultdict(list)
+    for conversation, cause in causes:
+        learned[conversation].append(cause)
+    for conversation, names in learned.items():
+        marks = ", ".join(["%s"] * len(names))
+        sql = f"DELETE FROM gateway_step WHERE conversation = %s AND cause IN ({marks})"
+        rows.run(sql, conversation, *names)
 
 
 def _opens(key: str) -> bool:
@@ -135,8 +178,7 @@ def prune_dead(rows: Rows, before: float, limit: int, after: int) -> Pruned:
     """Take away what was set aside and nobody wanted."""
     found = _window(rows, "SELECT id, at FROM gateway_dead", after, limit)
     taken = [number for number, at in found if at < before]
-    for number in taken:
-        rows.run("DELETE FROM gateway_dead WHERE id = %s", number)
+    _take_away(rows, "dead", taken)
     return len(taken), _next(found, before, limit)
 
 
