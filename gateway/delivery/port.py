@@ -15,6 +15,7 @@ from gateway.delivery.record import INBOX, Item
 from gateway.delivery.rooms import Rooms
 from gateway.delivery.server import Arrival, Media, Streams
 from gateway.delivery.status import Status
+from gateway.delivery.telling import take_back
 from gateway.ledger import queries
 from gateway.ledger.rows import Rows
 from gateway.media.sources import check_sources
@@ -113,6 +114,8 @@ class AccountPort:
             event = dict(event)
             seq, _ = queries.append(rows, conversation, f"{conversation}|i{number}", event, at)
             queries.rewrite(rows, number, event)
+            if kind_of(event) == "delete":
+                take_back(rows, conversation, event["id"])
         return Recorded(number, seq, event)
 
     def _arrived(self, arrivals: Sequence[Arrival], recorded: Sequence[Recorded | None]) -> None:

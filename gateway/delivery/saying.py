@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.line import is_broadcast
 from gateway.delivery.record import Send
+from gateway.delivery.telling import take_back
 from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing
 from gateway.ledger.rows import Rows
@@ -171,6 +172,7 @@ def _keep_appended(rows: Rows, chat: str, event: Event, message: str | None) -> 
         queries.change_buttons(rows, chat, event["id"], buttons or [])
     elif kind_of(event) == "delete":
         queries.forget_copy(rows, chat, event["id"])
+        take_back(rows, chat, event["id"])
 
 
 def _entry_meant(rows: Rows, chat: str, reference: str) -> str | None:

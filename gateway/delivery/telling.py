@@ -61,6 +61,15 @@ def _now(event: Event) -> Event:
     return {name: [] for name in CHANGED} | {"text": "", "quoted": None, "gone": True}
 
 
+def take_back(rows: Rows, chat: str, message: str) -> None:
+    """A message of a web chat is gone: its log keeps the place, and nobody is shown it late."""
+    if message.isdecimal() and len(message) <= 18:
+        for seq, said in queries.entries(rows, chat, int(message) - 1, 1):
+            if seq == int(message) and kind_of(said) == "message":
+                gone = said | {name: [] for name in CHANGED} | {"text": "", "quoted": None}
+                queries.rewrite_entry(rows, chat, message, gone)
+
+
 def _complete(edit: Event, said: Event) -> None:
     """A change leaves what it cannot change: what is answered, and files that it does not name."""
     if kind_of(edit) != "edit":

@@ -209,3 +209,19 @@ async def test_a_room_is_not_told_what_it_does_not_want(house: House) -> None:
     await house.shows(XMPP, 2)
     kinds = [event["type"] for place, event in house.server(XMPP).delivered if place == XMPP]
     assert kinds == ["xmpp.message", "xmpp.message"]
+
+
+async def test_what_was_taken_back_is_in_no_web_log(lobby: House) -> None:
+    message = await says(lobby, TELEGRAM, "secret")
+    await delivered(lobby, WEB, "message")
+    await does(lobby, TELEGRAM, "delete", id=message)
+    await delivered(lobby, WEB, "delete")
+    found = await lobby.rows("SELECT event FROM gateway_entry WHERE stream = %s", WEB)
+    assert not [row for row in found if "secret" in row[0]]
+
+
+async def test_what_a_browser_took_back_is_in_no_web_log(lobby: House) -> None:
+    message = await says(lobby, WEB, "secret")
+    await does(lobby, WEB, "delete", id=message)
+    found = await lobby.rows("SELECT event FROM gateway_entry WHERE stream = %s", WEB)
+    assert not [row for row in found if "secret" in row[0]]
