@@ -24,7 +24,7 @@ check: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-bench
 	sh tests/packages.sh
-	for name in conversations start ledger telegram_burst xmpp_echo bridge websocket_broadcast; do \
+	for name in conversations start ledger retention telegram_burst xmpp_echo bridge websocket_broadcast; do \
 	  $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
