@@ -161,6 +161,11 @@ class Stage:
         lines = [line for line in self.screen(there) if END not in line]
         return [line.replace(f"Alice ({protocol_of(self.here)}):", "@") for line in lines]
 
+    async def caught_up(self) -> None:
+        """Wait until the others were shown all that was said."""
+        for there in self.others:
+            await self.house.shows(there, len(self.said))
+
     def screen(self, where: str) -> list[str]:
         """What is on a screen now."""
         return Screen(self.house, where).lines()
@@ -217,6 +222,7 @@ def refuses(kind: str, code: str, *, number: int = 1, file: bool = False) -> Act
     """The networks refuse the n-th delivery of a kind (with a file, if ``file``)."""
 
     async def act(stage: Stage) -> None:
+        await stage.caught_up()  # who is shown a message late is shown what it is by then
         count: Counter[str] = Counter()
 
         def refusal(where: str, event: Event) -> Exception | None:
