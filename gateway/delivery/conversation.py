@@ -20,7 +20,6 @@ from gateway.delivery.record import (
     GROUP,
     HOOK,
     INBOX,
-    KEPT,
     LOG,
     OPENING,
     Done,
@@ -215,14 +214,16 @@ class Conversation:
     def settle(self, done: Sequence[Done], sends: Sequence[Send] = ()) -> None:
         """Events are done with; what is said with their marks is one commit with them."""
         assert self._known is not None
+        keep = bool(sends)
         for one in done:
             self._forget(one.item)
             self.home.handled += one.item.source != HOOK
+            keep = keep or one.worth_keeping
         if self._known.fresh:
             self._known.fresh = False
             opened = Item(HOOK, 0, {"key": OPENING})
-            done = [*done, Done(opened, {}, [Learned(OPENING, 0, True)])]
-        if sends or any(one.item.source in KEPT or one.changes or one.steps for one in done):
+            done, keep = [*done, Done(opened, {}, [Learned(OPENING, 0, True)])], True
+        if keep:
             written = self.record.handled(self.key, done, sends, self.posted.chain)
             self.posted.add(written, says=bool(sends))
         self.active_at = time.monotonic()

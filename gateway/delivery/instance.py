@@ -176,8 +176,10 @@ class Instance:
         match self._kind(event):
             case kind if kind in DURABLE:
                 await self._say(kind, event)
+            case "handled" if event.get("sends"):
+                self._handled(event, [await self._prepared(send) for send in event["sends"]])
             case "handled":
-                await self._handled(event)
+                self._handled(event)
             case "waiting":
                 self._waiting(event)
             case "accept":
@@ -198,7 +200,8 @@ class Instance:
     async def _say(self, kind: str, event: Event) -> None:
         event = clean_send(kind, event)
         cause, ordinal = self._place()
-        await self.conversation.posted.said()
+        if self.conversation.posted.says:
+            await self.conversation.posted.said()
         await self.conversation.record.said(self.conversation.key, cause, ordinal, event)
 
     def _place(self) -> tuple[str | None, int]:
@@ -208,8 +211,7 @@ class Instance:
         self._ordinals[cause] = ordinal + 1
         return cause, ordinal
 
-    async def _handled(self, event: Event) -> None:
-        sends = [await self._prepared(send) for send in event.get("sends", ())]
+    def _handled(self, event: Event, sends: Sequence[Send] = ()) -> None:
         steps = [Learned(*step) for step in event.get("steps", ())]
         done = [self._done(self._claim(key) or _hook(key), steps) for key in event["keys"]]
         self._settle(done, sends)

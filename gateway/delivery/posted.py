@@ -59,6 +59,11 @@ class Posted:
         if was_full or self.lost:
             self._changed()
 
+    @property
+    def says(self) -> bool:
+        """Whether what was said without waiting is on its way, or was lost."""
+        return self._last_saying is not None or self.chain.broken
+
     async def said(self) -> None:
         """Wait until what was said without waiting is committed; raises ``LedgerAway``."""
         if self._last_saying is not None:

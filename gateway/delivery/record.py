@@ -57,13 +57,18 @@ class Learned:
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """An event that was handled: how it changed the session, which questions it answered."""
 
     item: Item
     changes: dict[str, Any]
     steps: Sequence[Learned] = ()
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether the ledger has to know of it."""
+        return self.item.source in KEPT or bool(self.changes or self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ class Pending(Generic[T]):
         operation: Operation[T],
         future: asyncio.Future[T],
         deadline: float,
-        chain: Chain | None,
-        instead: Instead | None,
+        chain: Chain | None = None,
+        instead: Instead | None = None,
     ) -> None:
         self.operation = operation
         self.future = future

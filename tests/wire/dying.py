@@ -28,10 +28,11 @@ COMMITS = {
     "handled": "_handled",
     "copies": "._sent",
     "note": "AccountPort.note.<locals>.<lambda>",
-    "entry": "Rooms.tell.<locals>.<lambda>",
-    "web log": "._append.<locals>.operation",
+    "entry": "Rooms.telling.<locals>.operation",
+    "web log": "._appending.<locals>.operation",
 }
-"""The operation of the ledger that each commit is known by; its qualified name ends so."""
+"""The operation of the ledger that each commit is known by; its qualified name ends so. It may be
+one of those that are carried out with a handled mark."""
 
 POINTS = tuple(
     f"{when} {what}"
@@ -82,7 +83,8 @@ def arm_commit(operation: str, network: str, passage: int, *, early: bool) -> No
     run, passages = Journal._run, count(1)
 
     def run_and_die(journal: Journal, batch: list[Pending[Any]]) -> None:
-        found = any(name_of(one).endswith(operation) and of(network, one) for one in batch)
+        all_of_them = [one for pending in batch for one in operations(pending)]
+        found = any(name_of(one).endswith(operation) and of(network, one) for one in all_of_them)
         if not found or next(passages) != passage:
             return run(journal, batch)
         last: Pending[Any] = Pending(die, None, 0)  # type: ignore[arg-type]
@@ -92,15 +94,19 @@ def arm_commit(operation: str, network: str, passage: int, *, early: bool) -> No
     Journal._run = run_and_die  # type: ignore[method-assign]
 
 
-def name_of(pending: Any) -> str:
-    """What an operation is called."""
-    operation = getattr(pending.operation, "func", pending.operation)
-    return str(operation.__qualname__)
-
-
-def of(network: str, pending: Any) -> bool:
-    """Whether an operation is about a network; those that do not say are about any."""
+def operations(pending: Any) -> list[Any]:
+    """An operation, and what is said with it."""
     operation = pending.operation
+    return [operation, *getattr(operation, "keywords", {}).get("sends", ())]
+
+
+def name_of(operation: Any) -> str:
+    """What an operation is called."""
+    return str(getattr(operation, "func", operation).__qualname__)
+
+
+def of(network: str, operation: Any) -> bool:
+    """Whether an operation is about a network; those that do not say are about any."""
     given = getattr(operation, "keywords", {})
     owner = getattr(getattr(operation, "func", None), "__self__", None)
     about = [given.get("account"), given.get("conversation"), getattr(owner, "account", None)]
