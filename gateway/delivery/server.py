@@ -246,6 +246,10 @@ class ProtocolServer:
         """What is known of a conversation from its key alone; raises ``ValueError`` if no key."""
         raise NotImplementedError
 
+    def as_of_now(self, facts: Facts) -> Facts:
+        """What was recorded of a conversation, with what may have changed since; asked often."""
+        return facts
+
     async def check(self) -> list[str]:
         """Try the login without disturbing a running gateway; sentences for ``gateway check``.
 

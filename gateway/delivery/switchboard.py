@@ -338,7 +338,8 @@ class Switchboard:
             )
             facts = found[0] if found else self._facts_from_key(conversation)
             self.remember(conversation, facts)
-        return facts
+        server = self.servers.get(account_of(conversation))
+        return facts if server is None else server.as_of_now(facts)
 
     def _facts_from_key(self, conversation: str) -> Facts:
         server = self.servers.get(account_of(conversation))

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
-from gateway.vocabulary.events import Attachment, Event, Span
+from gateway.vocabulary.events import Attachment, Event
+from gateway.vocabulary.spans import Styled
 from gateway.vocabulary.text import clean, clean_name
 from protocols.xmpp.elements import (
     BODY,
@@ -49,17 +50,21 @@ def contents_from_stanza(
     """
     body = parts[BODY].text or "" if BODY in parts else ""
     if parts.keys().isdisjoint(_MORE):  # most messages
-        text, spans = text_and_spans_from_body(body, unstyled=UNSTYLED in parts)
-        place = location_from_text(text)
-        if text and place is None:
-            return _saying(text, spans, []) | {"reply_to": None}
+        plain = text_and_spans_from_body(body, unstyled=UNSTYLED in parts)
+        return _saying(plain, [], {"reply_to": None})
     attachments = attachments_from_stanza(message)
     reply = parts.get(REPLY)
     quotes, fallbacks = _fallbacks(message, body, reply is not None, bool(attachments))
     if _only_names_them(body, attachments):
         fallbacks = [(0, len(body))]
+    quote = "".join(body[start:end] for start, end in quotes)
+    styled = _styled(body, parts, fallbacks)
+    return _saying(styled, attachments, _answered(reply, quote, us, room))
+
+
+def _styled(body: str, parts: Mapping[str, Element], fallbacks: list[Range]) -> Styled:
     spoiler = parts.get(SPOILER)
-    text, spans = text_and_spans_from_body(
+    return text_and_spans_from_body(
         body,
         markup=parts.get(MARKUP),
         xhtml=parts.get(XHTML),
@@ -67,17 +72,16 @@ def contents_from_stanza(
         spoiler=None if spoiler is None else spoiler.text or "",
         fallbacks=fallbacks,
     )
+
+
+def _saying(styled: Styled, attachments: list[Attachment], answered: Event) -> Event | None:
+    text, spans = styled
     place = location_from_text(text)
     if place is not None:
         text, spans, attachments = "", [], [*attachments, place]
     if not text and not attachments:
         return None
-    said = _saying(text, spans, attachments)
-    return said | _answered(reply, "".join(body[start:end] for start, end in quotes), us, room)
-
-
-def _saying(text: str, spans: list[Span], attachments: list[Attachment]) -> Event:
-    said: Event = {"text": text, "attachments": attachments}
+    said: Event = {"text": text, "attachments": attachments, **answered}
     return said | {"spans": spans} if spans else said
 
 

@@ -27,7 +27,7 @@ from protocols.xmpp.component.names import named
 from protocols.xmpp.connection import Connection
 from protocols.xmpp.delivery import Delivery
 from protocols.xmpp.history import History
-from protocols.xmpp.identity import Identity, author_from_occupant, place_from_key
+from protocols.xmpp.identity import Identity, author_from_occupant, extensions, place_from_key
 from protocols.xmpp.incoming import Incoming
 from protocols.xmpp.intake import Intake
 from protocols.xmpp.link import Link
@@ -191,6 +191,13 @@ class Server(ProtocolServer):
     def facts(self, conversation: str) -> Facts:
         """What a key tells: a room is one that we want to be in, or whose service is named so."""
         return self._places.facts(conversation)
+
+    def as_of_now(self, facts: Facts) -> Facts:
+        """Whether there can be files is known only since our server was asked (XEP-0363)."""
+        able = facts["extensions"].get("file", {}).get("max_size")
+        if able == self._us.largest_file and "edit" in facts["extensions"]:
+            return facts
+        return {**facts, "extensions": extensions(self._us.largest_file)}
 
     async def administers(self, conversation: str, author: str) -> bool:
         """Whether this is an owner or administrator of the room; in private chats everybody is."""

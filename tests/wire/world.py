@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.testing.botapi import BotApi, Chat, User
 from people import Person
@@ -101,8 +102,8 @@ class World:
 
 
 @asynccontextmanager
-async def three_networks(tmp_path: Path) -> AsyncIterator[World]:
-    prosody = Prosody(tmp_path)
+async def three_networks(tmp_path: Path, **server: Any) -> AsyncIterator[World]:
+    prosody = Prosody(tmp_path, **server)
     await prosody.start()
     async with BotApi() as api:
         bot = api.bot(token=TOKEN, username="OurBot", can_read_all_group_messages=True)
