@@ -193,11 +193,16 @@ class Server(ProtocolServer):
         return self._places.facts(conversation)
 
     def as_of_now(self, facts: Facts) -> Facts:
-        """Whether there can be files is known only since our server was asked (XEP-0363)."""
-        able = facts["extensions"].get("file", {}).get("max_size")
-        if able == self._us.largest_file and "edit" in facts["extensions"]:
+        """Whether there can be files is known only since our server was asked (XEP-0363).
+
+        Whether everybody speaks as themselves, only since we know as what we are connected.
+        """
+        known, largest = facts["extensions"], self._us.largest_file
+        puppets = self._us.puppets and facts["chat"]["kind"] == "group"
+        able = known.get("file", {}).get("max_size")
+        if able == largest and ("author" in known) == puppets and "edit" in known:
             return facts
-        return {**facts, "extensions": extensions(self._us.largest_file)}
+        return {**facts, "extensions": extensions(largest, puppets=puppets)}
 
     async def administers(self, conversation: str, author: str) -> bool:
         """Whether this is an owner or administrator of the room; in private chats everybody is."""

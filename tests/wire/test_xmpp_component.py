@@ -234,6 +234,13 @@ async def test_the_room_declares_that_authors_are_shown(bot: Bot, people: Any) -
     assert arrival.facts["extensions"]["author"] == {}
 
 
+@pytest.mark.parametrize("kept", [{}, {"author": {}}])
+async def test_what_is_kept_of_a_room_is_brought_up_to_date(bot: Bot, kept: Any) -> None:
+    facts = bot.server.facts(LOBBY)
+    of_before = {**facts, "extensions": kept}
+    assert bot.server.as_of_now(of_before)["extensions"] == facts["extensions"]
+
+
 async def test_what_is_said_has_the_rooms_id(bot: Bot, people: Any) -> None:  # noqa: F811
     alice = await people("alice", "lobby")
     native = await tell(bot, "Tom", "hi")
