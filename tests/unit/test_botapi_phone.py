@@ -97,6 +97,11 @@ def test_entities_that_overlap_are_split():
     assert html_from_text("abc", entities) == "<b>a<i>b</i></b><i>c</i>"
 
 
+def test_a_quote_ends_its_line():
+    html = html_from_text("a\nb\n\nc", [entity("blockquote", 0, 1)])
+    assert html == "<blockquote>a</blockquote>b\n\nc"
+
+
 def test_a_link_leads_to_its_address():
     html = html_from_text("x", [entity("text_link", 0, 1, url="https://example.org/?a&b")])
     assert 'href="https://example.org/?a&amp;b"' in html

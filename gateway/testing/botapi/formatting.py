@@ -26,6 +26,8 @@ TAGS = {
     "blockquote": "blockquote",
     "expandable_blockquote": "blockquote",
 }
+BLOCKS = ("pre", "blockquote", "expandable_blockquote")
+"""What has lines of its own: the line end after it would be another, empty one."""
 LIKE_LINKS = ("mention", "text_mention", "hashtag", "cashtag", "bot_command", "phone_number")
 
 
@@ -55,7 +57,7 @@ def _html(text: str, start: int, end: int, pieces: list[Piece]) -> SafeString:
         parts.append(_part(text, start, first.start))
         parts.append(_wrapped(first.entity, _html(text, first.start, stop, inside), text))
         pieces = [replace(o, start=max(o.start, stop)) for o in others if o.end > stop]
-        start = stop
+        start = stop + (first.entity["type"] in BLOCKS and _part(text, stop, stop + 1) == "\n")
     parts.append(_part(text, start, end))
     return format_html_join("", "{}", ((part,) for part in parts))
 

@@ -126,7 +126,7 @@ def about(chat: Chat) -> str:
     if chat.kind == "private":
         return "private chat with a bot"
     here = sum(status not in ("left", "kicked") for status in chat.members.values())
-    return f"{chat.kind}, {here} members"
+    return f"{chat.kind}, {here} member{'' if here == 1 else 's'}"
 
 
 def number_from(word: str, what: str) -> int:
