@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,13 +95,18 @@ class Shown:
         self.times: dict[str, dict[str, float]] = {name: {} for name in NETWORKS}
         self.twice = self.disorder = 0
         self.missing: set[tuple[str, str]] = set()
+        self.own: Callable[[str, str], None] = lambda mark, native: None
+        """Told of what a network shows where it was said, and what it is called there."""
         self._newest: dict[tuple[str, str], int] = defaultdict(lambda: -1)
         self._changed = asyncio.Event()
 
-    def see(self, network: str, text: str) -> None:
+    def see(self, network: str, text: str, native: str = "") -> None:
         mark = text.rpartition(" ")[2]
-        if mark not in self.said or mark.startswith(network):
-            return  # a notice, or what comes back to where it was said
+        if mark not in self.said:
+            return  # a notice
+        if mark.startswith(network):
+            self.own(mark, native)
+            return  # what comes back to where it was said
         cell, _, number = mark.rpartition("-")
         if mark in self.times[network]:
             self.twice += 1
@@ -134,7 +139,7 @@ class Calls(list[Any]):
         self.shown = shown
 
     def append(self, call: Any) -> None:
-        if call.method.lower() == "sendmessage":
+        if call.method.lower() in ("sendmessage", "editmessagetext"):
             self.shown.see("telegram", call.parameters["text"])
 
 
@@ -146,8 +151,8 @@ class Frames(list[Any]):
         self.shown = shown
 
     def append(self, frame: Any) -> None:
-        if frame["type"] == "message":
-            self.shown.see("web", frame["text"])
+        if frame["type"] in ("message", "edit"):
+            self.shown.see("web", frame["text"], frame["id"])
         elif frame["type"] != "receipt":
             super().append(frame)
 

@@ -67,7 +67,11 @@ class XmppUser:
 
     def say(self, to: str, text: str, kind: str = "chat") -> None:
         """Send plain text (nothing in it may need escaping)."""
-        self._writer.write(MESSAGE.format(to=to, kind=kind, text=text).encode())
+        self.send(MESSAGE.format(to=to, kind=kind, text=text))
+
+    def send(self, stanza: str) -> None:
+        """Send a stanza."""
+        self._writer.write(stanza.encode())
 
     async def go(self) -> None:
         """Leave."""
