@@ -61,8 +61,8 @@ class Supervisor:
 
     async def _come_home(self) -> None:
         while self._leased and not self._leases.holds(self.server.account):
-            holder = self._leases.elsewhere.get(self.server.account, "another process")
-            self.status.set(State.ELSEWHERE, f"served by {holder}")
+            if holder := self._leases.elsewhere.get(self.server.account):  # else nobody has asked
+                self.status.set(State.ELSEWHERE, f"served by {holder}")
             await asyncio.sleep(LEASE_LOOK)
 
     async def _serve(self) -> None:
