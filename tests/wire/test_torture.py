@@ -12,9 +12,11 @@ from checker import Died, faults
 from services import postgres
 from torture import NEVER_TWICE, POINTS, torture
 
-DEATHS = 20
-RESTARTS = (6, 12, 18)
-"""The lives in which the XMPP server is restarted; in every fourth one its connection is cut."""
+SHORT_LIVES = ("",) * 8 + ("cut", "cut", "restart", "restart")
+"""What happens to the XMPP connection or server in each, just before its end."""
+LONG_LIVES = ("cut cut", "restart", "cut restart", "restart cut cut")
+"""What happens in each, under load, before it lives on until everything has settled."""
+DEATHS = len(SHORT_LIVES) + len(LONG_LIVES)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -47,9 +49,10 @@ async def test_nothing_is_lost_whenever_the_process_dies(
     tmp_path: Path, database: str, seed: int
 ) -> None:
     async with torture(tmp_path, database, seed) as case:
-        for number in range(1, DEATHS + 1):
-            cut = case.cut if number % 4 == 0 else None
-            await case.die_soon(case.restart if number in RESTARTS else cut)
+        lives = [(case.die_soon, one) for one in SHORT_LIVES]
+        lives += [(case.die_late, one) for one in LONG_LIVES]
+        for die, troubles in case.chance.sample(lives, DEATHS):
+            await die(*(getattr(case, trouble) for trouble in troubles.split()))
         chronicle = await case.work_off()
     assert sum(isinstance(happening, Died) for happening in chronicle) == DEATHS
     assert faults(chronicle, never_twice=NEVER_TWICE) == []

@@ -62,6 +62,7 @@ GROUPS = 1
 """Telegram groups that are in no room."""
 START_SECONDS = 20
 POINT_SECONDS = 30
+SETTLE_SECONDS = 45
 DRAIN_SECONDS = 60
 NEVER_TWICE = frozenset({IN_WEB, ECHOED})
 """A browser is shown its log: there is nothing of an unknown fate."""
@@ -78,6 +79,7 @@ RARE = ("note",)
 """Points that are passed once a second at most."""
 
 Say = Callable[[str], Awaitable[Any]]
+Trouble = Callable[[], Awaitable[None]]
 
 
 class Torture:
@@ -169,18 +171,49 @@ class Torture:
         assert code == -9, f"the gateway ended by itself, at {point}: {code}"
         await self._buried(f"{point}, passage {passage}")
 
-    async def die_soon(self, trouble: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def die_soon(self, *troubles: Trouble) -> None:
         """Kill the process at any moment: while it starts, or while it works or has trouble."""
         await self.gateway.start()
         sign = self.chance.choice([None, "telegram", "xmpp", "web"])
         await self._alive(sign)
-        if trouble is not None:
+        for trouble in troubles:
             await trouble()
+        moment = await self._a_moment()
+        await self._kill(f"{moment:.3f} s after {sign or 'its start'}")
+
+    async def die_late(self, *troubles: Trouble) -> None:
+        """Kill the process after it has lived on over troubles, one soon after the other."""
+        await self.gateway.start()
+        await self._alive("xmpp")
+        for trouble in troubles:
+            await self._a_moment()
+            await trouble()
+        await self._settled()
+        await self._kill(f"what it did after {len(troubles)} troubles")
+
+    async def _a_moment(self) -> float:
+        """Any time up to half a second."""
         moment = self.chance.uniform(0, 0.5)
         await asyncio.sleep(moment)
+        return moment
+
+    async def _kill(self, how: str) -> None:
+        assert self.gateway.alive, "the gateway ended by itself"
         self.gateway.kill()
         await self.gateway.death(START_SECONDS)
-        await self._buried(f"{moment:.3f} s after {sign or 'its start'}")
+        await self._buried(how)
+
+    async def _settled(self) -> None:
+        """Wait until all is shown that was said up to now, while people go on talking."""
+        missing = set(self.scribe.due)
+        with suppress(TimeoutError):
+            await self.scribe.changed.until(
+                lambda: missing.isdisjoint(self.scribe.due), SETTLE_SECONDS
+            )
+            return
+        self._keep_chronicle()
+        missing &= self.scribe.due
+        raise AssertionError(f"nothing settles: {sorted(missing, key=str)[:20]}")
 
     async def _alive(self, network: str | None) -> None:
         """Wait until the new process is at work in a network."""
