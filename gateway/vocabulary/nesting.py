@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import cast
 
 from gateway.vocabulary.events import Span
@@ -60,6 +61,13 @@ def touches(span: Span, ranges: Sequence[tuple[int, int]]) -> bool:
     return index >= 0 and span["start"] < ranges[index][1]
 
 
+def are_apart(spans: Sequence[Span]) -> bool:
+    """Whether no span is empty, and each ends before the next begins, as most do."""
+    return all(span["start"] < span["end"] for span in spans) and all(
+        span["end"] < after["start"] for span, after in pairwise(spans)
+    )
+
+
 def nested(spans: Sequence[Span]) -> list[Span]:
     """Show the same by spans of which none crosses another's border, an outer before its inner.
 
@@ -67,7 +75,7 @@ def nested(spans: Sequence[Span]) -> list[Span]:
     in them. No two of ``code``, ``pre``, ``link``, ``mention`` and ``emoji`` are in each other:
     the first stays.
     """
-    if len(spans) < 2:
+    if len(spans) < 2 or are_apart(spans):
         return list(spans)
     found: list[Span] = []
     opened: list[tuple[int, Span]] = []

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from gateway.vocabulary.events import Span
-from gateway.vocabulary.nesting import FLOWING, at, few, nested, touches, united
+from gateway.vocabulary.nesting import FLOWING, are_apart, at, few, nested, touches, united
 from gateway.vocabulary.spans import clean_spans, scheme_of
 
 MOST_ENTITIES = 100
@@ -158,6 +158,8 @@ def _identifier(digits: str) -> int | None:
 
 
 def _permitted(spans: Sequence[Span]) -> list[Span]:
+    if len(spans) <= MOST_ENTITIES and are_apart(spans):
+        return list(spans)
     hidden = few(spans, "spoiler", MOST_ENTITIES // 2)
     others = [span for span in spans if span["style"] != "spoiler"][: 2 * MOST_ENTITIES]
     while len(found := _nested(hidden, others)) > MOST_ENTITIES:

@@ -190,6 +190,8 @@ def _in_lines(text: str, spans: Sequence[Span]) -> Styled:
     found = [_without_line_ends(text, span) for span in spans]
     found = [span for span in found if _can_be_written(text, span)]
     blocks = [(span["start"], span["end"]) for span in found if span["style"] in ("quote", "pre")]
+    if not blocks:
+        return text, found
     return edit(text, found, [(at, at, "\n") for at in sorted(line_breaks(text, blocks))])
 
 
