@@ -166,6 +166,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
 
     def drop(self, error: GatewayError) -> None:
         """Break the connection off; the session can be resumed."""
+        self.online = False  # at once: whatever is said from here on would be lost
         self._fail(error)
         self.abort()
 
@@ -211,12 +212,17 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         """Whether the network, or the server, does not take what we say."""
         if len(self.session.departures) >= MAX_UNACKNOWLEDGED:
             return True
-        waiting: int = self.transport.get_write_buffer_size() if self.transport else 0
+        waiting: int = self.transport.get_write_buffer_size() if self._is_open else 0
         return waiting > MAX_UNWRITTEN
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the transport may be touched: one over TLS falls apart as it closes."""
+        return self.transport is not None and not self.transport.is_closing()
 
     def read(self, wanted: bool) -> None:
         """Stop or go on taking from the network."""
-        if self.transport is None or self.transport.is_closing():
+        if not self._is_open:
             return
         if wanted:
             self.transport.resume_reading()
@@ -237,7 +243,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         return departure
 
     def _written(self, departure: Departure) -> None:
-        departure.settle(True if self.transport is not None else None)
+        departure.settle(True if self._is_open else None)
 
     def _write(self, text: str) -> None:
         if not self._outgoing:
@@ -252,7 +258,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         text = "".join(self._outgoing)
         self._outgoing.clear()
         self._question = False
-        if self.transport is not None:
+        if self._is_open:
             self.send_raw(text)
 
     def send(self, data: Any, use_filters: bool = True) -> None:
