@@ -24,8 +24,12 @@ check: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-bench
 	sh tests/packages.sh
-	for name in conversations start ledger retention telegram_burst xmpp_echo bridge websocket_broadcast; do \
-	  $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in conversations start ledger retention telegram_burst xmpp_echo bridge \
+	  whole_messages websocket_broadcast; do \
+	  echo; echo "== $$name"; \
+	  timeout --foreground --signal=INT --kill-after=20 240 $(BIN)/python benchmarks/$$name.py \
+	    || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .

@@ -1,6 +1,6 @@
 """A burst of Telegram updates, each answered: our gateway, python-telegram-bot and aiogram.
 
-    python benchmarks/telegram_burst.py [--updates 5000] [--chats 200] [--runs 3]
+    python benchmarks/telegram_burst.py [--updates 5000] [--chats 200] [--runs 2]
 
 The simulated Bot API runs in a process of its own and has all updates at once; what counts is the
 CPU time of the bot's process, because the machine is shared with the Bot API's. "gateway" is
@@ -8,7 +8,7 @@ CPU time of the bot's process, because the machine is shared with the Bot API's.
 "python-telegram-bot" is its Application as built by default, "aiogram" its Dispatcher likewise;
 neither has a ledger. Then 100 updates a second, one by one: the time from an update to its answer
 at the Bot API, beside the time that the disk takes for one sync. Every answer is counted. Needs
-the ``bench`` extra. About two minutes.
+the ``bench`` extra. About a minute and a half.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--updates", type=int, default=5_000)
     parser.add_argument("--chats", type=int, default=200)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
     parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peer", nargs=2, help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """XMPP echo through a real Prosody: our gateway beside plain slixmpp.
 
-    python benchmarks/xmpp_echo.py [--messages 5000] [--runs 3]
+    python benchmarks/xmpp_echo.py [--messages 5000] [--runs 2]
 
 "gateway" is ``gateway serve`` with an echo ``ChatConsumer`` and its ledger on disk; "slixmpp" is
 a bot with 48 plugins, all that a gateway would want, and no ledger. Both use XEP-0198. Ten
@@ -363,7 +363,7 @@ async def compare(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=5_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
     parser.add_argument("--peer", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
