@@ -236,6 +236,28 @@ async def test_another_client_with_our_resource_is_left_the_account(
     assert "another client" in await bot.until(State.ELSEWHERE)
 
 
+async def test_nobody_fights_for_the_account(bot: Bot, make_bot: Any, people: Any) -> None:
+    other = make_bot().start()
+    await bot.until(State.ELSEWHERE)
+    await other.until(State.CONNECTED)
+    alice = await people("alice")
+    for number in range(1, 11):  # whoever fights is back within the first of them
+        alice.say(f"bot@{HOST}", f"to you {number}")
+        await other.port.wait_for(number)
+    assert bot.port.status.state is State.ELSEWHERE
+    assert {state for state, _ in other.changes} == {State.CONNECTING, State.CONNECTED}
+
+
+async def test_an_account_that_was_left_to_another_is_ours_again_after_a_while(
+    bot: Bot, make_bot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.connection.CONFLICT_SECONDS", 0.5)
+    other = make_bot().start()
+    await bot.until(State.ELSEWHERE)
+    await other.stop()
+    await bot.until(State.CONNECTED)
+
+
 # Private chats
 
 
