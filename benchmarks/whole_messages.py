@@ -1,6 +1,6 @@
 """Whole messages beside plain text, in one room of Telegram, XMPP and a browser.
 
-    python benchmarks/whole_messages.py [--burst 600] [--runs 2]
+    python benchmarks/whole_messages.py [--burst 400] [--runs 1]
 
 The world of ``bridge.py``. From each network the same number of messages, by turns as plain text
 and whole: the same words, two of them bold and italic, every third message an answer to an earlier
@@ -24,16 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
-from bridge import (
-    NETWORKS,
-    PER_TAB,
-    PER_TAB_AT_ONCE,
-    ROOM,
-    World,
-    others,
-    wake,
-    world,
-)
+from bridge import NETWORKS, PER_TAB, PER_TAB_AT_ONCE, ROOM, World, others, wake, world
 from measure import cpu_seconds, percentile, print_machine, print_table
 
 from tab import Tab
@@ -43,6 +34,8 @@ ANSWERS, EDITS = 3, 5
 """Every so-manieth message of the whole ones is an answer; or is edited."""
 
 KINDS = ("plain", "whole")
+TURNS = ("plain", "whole", "whole", "plain", "plain", "whole")
+STEADY_TURNS = 4
 GOAL = 1.2
 WORDS, BOLD, ITALIC = "some bold and slanted words ", (5, 9), (14, 21)
 ANSWERED = 50
@@ -238,18 +231,15 @@ def tabs_for(events: int) -> int:
     return count + (count % EDITS == 0)
 
 
-async def measured(options: argparse.Namespace, run: int, found: Found) -> None:
+async def measured(options: argparse.Namespace, found: Found) -> None:
     async with world(options.directory) as made:
         await wake(made)
         speakers: list[Callable[[World], Speaker]] = [Telegram, Xmpp, Web]
-        kinds = KINDS if run % 2 == 0 else KINDS[::-1]
         for speaker in [make(made) for make in speakers]:
-            await steady(made, speaker, f"{kinds[0]}+wake", Found())
-            for kind in kinds:
-                await steady(made, speaker, f"{kind}+steady", found)
-            for turn in range(2):
-                for kind in kinds if turn == 0 else kinds[::-1]:
-                    await burst(made, speaker, f"{kind}+burst{turn}", options.burst, found)
+            for number, kind in enumerate(TURNS[:STEADY_TURNS]):
+                await steady(made, speaker, f"{kind}+steady{number}", found)
+            for number, kind in enumerate(TURNS):
+                await burst(made, speaker, f"{kind}+burst{number}", options.burst, found)
         shown = made.shown
     found.missing += len(shown.missing)
     found.twice += shown.twice
@@ -259,8 +249,8 @@ async def measured(options: argparse.Namespace, run: int, found: Found) -> None:
 async def compare(options: argparse.Namespace) -> None:
     print_machine()
     found = Found()
-    for run in range(options.runs):
-        await measured(options, run, found)
+    for _ in range(options.runs):
+        await measured(options, found)
     print(f"{RATE}/s; whole: 2 spans, every third an answer, every fifth edited\n")
     print_pairs(f"at {RATE}/s", "CPU ms/1000", found.steady_cpu)
     print_pairs(f"at {RATE}/s", "p50 ms", found.latency, form="{:.1f}")
@@ -289,8 +279,8 @@ def print_pairs(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--burst", type=int, default=600)
-    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--burst", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--directory", help="where the ledger lies (default: the usual for files)")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(compare(parser.parse_args()))
