@@ -161,9 +161,9 @@ def _known(rows: Rows, row: Outgoing, chat: Chat) -> tuple[Event, Chat]:
         event = event | {"reply_to": answered[0].native if answered else None}
     if "id" not in event:
         return event, chat
-    about = _whole_message(rows, conversation, event["id"])
-    line = queries.copies(rows, conversation, f"{about}{LINE}")
-    copies = _parts(rows, conversation, about)
+    about, copies = _whole_message(rows, conversation, event["id"])
+    under = kind_of(event) != "edit"  # a changed text leaves the line of reactions as it is
+    line = queries.copies(rows, conversation, f"{about}{LINE}") if under else []
     return event | {"id": about}, replace(chat, copies=copies, line=line)
 
 
@@ -175,11 +175,12 @@ def _parts(rows: Rows, conversation: str, reference: str) -> list[Copy]:
     return found
 
 
-def _whole_message(rows: Rows, conversation: str, reference: str) -> str:
-    """What the ledger calls a message of which a reference may be one part's native id."""
-    if queries.copies(rows, conversation, reference):
-        return reference
-    return queries.message_from_native(rows, conversation, reference) or reference
+def _whole_message(rows: Rows, conversation: str, reference: str) -> tuple[str, list[Copy]]:
+    """What the ledger calls a message, of which a reference may name one part; its parts."""
+    if found := queries.copies(rows, conversation, reference):
+        return reference, found
+    message = queries.message_from_native(rows, conversation, reference) or reference
+    return message, _parts(rows, conversation, message)
 
 
 def _named(step: Step, row: Outgoing, number: int) -> Step:
