@@ -78,7 +78,7 @@ class Connection:
         self._closing = False
         self._backoff = Backoff()
         self._had_session = False
-        """Whether the connection of the moment was one that stanzas could be said over."""
+        """Whether the connection of the moment had one, or was told that it is gone."""
 
     async def run(self) -> None:
         """Stay connected until cancelled or closed; raises ``CredentialsRefused``."""
@@ -110,10 +110,14 @@ class Connection:
         """One connection, from login to its end; returns why it ended."""
         stream = self._new_stream(self._settings.resource, self._session)
         self._link.open(stream, self._settings.bare_jid)
+        resuming = self._resumable
         try:
             await stream.login()
             return await self._serve(stream)
         except GatewayError as error:
+            if resuming and not self._resumable:
+                # Some end the connection with a session that they give up: nothing else failed.
+                self._had_session = True
             return error
         finally:
             if self._closing or asyncio.current_task().cancelling():  # type: ignore[union-attr]
@@ -121,6 +125,10 @@ class Connection:
             stream.dispose()
             self._link.stream = None
             self._tenant.disconnected()
+
+    @property
+    def _resumable(self) -> bool:
+        return self._session is not None and self._session.name is not None
 
     def _new_stream(self, resource: str, session: Session | None) -> Stream:
         settings = self._settings
