@@ -11,6 +11,7 @@ from gateway.vocabulary.events import Event, Facts, kind_of
 from protocols.xmpp.acknowledgement import Departure
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.choices import Choices
 from protocols.xmpp.identity import Identity, bare
 from protocols.xmpp.link import Link
 from protocols.xmpp.places import Places
@@ -46,6 +47,7 @@ class Delivery:
     catchup: CatchUp
     uploads: Uploads
     writing: Writing
+    choices: Choices
 
     async def deliver(
         self, place: str, facts: Facts, event: Event, *, sender: str = ""
@@ -73,7 +75,9 @@ class Delivery:
         native = await self._said(place, facts, event, sender)
         self.writing.said(place)
         self.attendance.visited(place)
-        return native if kind_of(event) == "message" else str(event.get("id", native))
+        name = native if kind_of(event) == "message" else str(event.get("id", native))
+        self.choices.said(place, event, name, group=self.places.is_group(place, facts))
+        return name
 
     async def _said(self, place: str, facts: Facts, event: Event, sender: str) -> str:
         group = self.places.is_group(place, facts)

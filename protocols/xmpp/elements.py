@@ -34,6 +34,11 @@ REACTIONS = "{urn:xmpp:reactions:0}"
 RECEIPTS = "{urn:xmpp:receipts}"
 MARKERS = "{urn:xmpp:chat-markers:0}"
 
+# What can be asked of us
+
+COMMANDS = "http://jabber.org/protocol/commands"
+DATA = "jabber:x:data"
+
 # Files and places
 
 OUT_OF_BAND = "{jabber:x:oob}"

@@ -16,11 +16,13 @@ FEATURES = tuple(
         (
             "http://jabber.org/protocol/caps",
             "http://jabber.org/protocol/chatstates",
+            "http://jabber.org/protocol/commands",
             "http://jabber.org/protocol/disco#info",
             "http://jabber.org/protocol/disco#items",
             "http://jabber.org/protocol/muc",
             "http://jabber.org/protocol/xhtml-im",
             "jabber:x:conference",
+            "jabber:x:data",
             "jabber:x:oob",
             "urn:xmpp:fallback:0",
             "urn:xmpp:markup:0",
@@ -37,6 +39,11 @@ FEATURES = tuple(
         )
     )
 )
+
+
+COMMAND_LIST = ("automation", "command-list", "", "")
+COMMAND = ("automation", "command-node", "", "")
+"""What the list of what can be chosen is, and each choice in it (XEP-0050)."""
 
 
 def verification(identity: tuple[str, str, str, str], features: tuple[str, ...]) -> str:

@@ -22,7 +22,9 @@ from protocols.xmpp.apologies import Apologies
 from protocols.xmpp.archives import Archives
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
+from protocols.xmpp.choices import Choices
 from protocols.xmpp.comings import Comings
+from protocols.xmpp.commands import Commands
 from protocols.xmpp.component.names import named
 from protocols.xmpp.connection import Connection
 from protocols.xmpp.delivery import Delivery
@@ -91,6 +93,7 @@ class Server(ProtocolServer):
         self._archives = self._archives_of_ours()
         self._uploads = Uploads(us, self.port, link, self.settings.tls_ca)
         self._writing = Writing(link)
+        self._commands = self._commands_of_ours()
         self._delivery = Delivery(
             us=us,
             link=link,
@@ -102,6 +105,7 @@ class Server(ProtocolServer):
             catchup=self._catchup,
             uploads=self._uploads,
             writing=self._writing,
+            choices=self._commands.choices,
         )
         self._comings = Comings(us, self.port)
         incoming = Incoming(
@@ -124,6 +128,16 @@ class Server(ProtocolServer):
 
     def _archives_of_ours(self) -> Archives:
         return Archives(self._us.jid, self._link, self._catchup, self.rooms_changed)
+
+    def _commands_of_ours(self) -> Commands:
+        return Commands(
+            us=self._us,
+            link=self._link,
+            rooms=self._rooms,
+            choices=Choices(),
+            catchup=self._catchup,
+            intake=self._intake,
+        )
 
     def _connection_with(self, incoming: Incoming) -> Connection:
         return Connection(
@@ -217,6 +231,7 @@ class Server(ProtocolServer):
 
     def connected(self, stream: Stream) -> list[Coroutine[Any, Any, None]]:
         """See ``Tenant``."""
+        self._commands.serve(stream)
         self._rooms.start(stream)
         self.rooms_changed()
         work = [self._archives.keep_up(stream)]
