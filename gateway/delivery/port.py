@@ -122,6 +122,8 @@ class AccountPort:
         for arrival, row in zip(arrivals, recorded, strict=True):
             if row is None:
                 EVENTS_DROPPED.labels("duplicate").inc()
+                # A process before this one may have recorded it as it died, after we looked.
+                self._switchboard.recorded_before(arrival.conversation)
                 continue
             self._in.inc()
             self._switchboard.remember(arrival.conversation, arrival.facts)

@@ -249,6 +249,11 @@ class Switchboard:
         else:
             self.hub.ring({"inbox": conversation})
 
+    def recorded_before(self, conversation: str) -> None:
+        """An arrival came again: what waits in its conversation's table goes before what comes."""
+        if self.at_home(conversation):
+            self.conversations.nudge(conversation)
+
     def _heard(self, ring: dict[str, Any]) -> None:
         """Another process committed something."""
         if "stream" in ring:
