@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.delivery.metrics import EVENTS_DROPPED, EVENTS_OUT
+from gateway.delivery.newest import Newest
 from gateway.ledger import queries
 from gateway.ledger.journal import Journal, Operation
 from gateway.ledger.queries import Outgoing
@@ -58,6 +59,7 @@ class Sending:
         self._outbox = outbox
         self._journal = journal
         self._out = EVENTS_OUT.labels(outbox.account)
+        self._newest = Newest()
 
     async def send(self, row: Outgoing) -> None:
         """Bring one row to an outcome."""
@@ -84,23 +86,26 @@ class Sending:
         steps = steps_from_event(event, chat)
         if not steps and kind_of(event) not in MAY_BE_NOTHING:
             raise Refused("not_found", f"{event.get('id')!r} is not shown there, or cannot change")
-        first, number = None, row.parts
+        natives: list[str | None] = []
+        number = row.parts
         while number < len(steps):
             step = _named(steps[number], row, number)
             try:
-                native = await self._outbox.deliver(row, facts, step.event)
+                natives.append(await self._outbox.deliver(row, facts, step.event))
             except Refused as refused:
+                self._newest.forget(row)
                 steps[number:] = _instead(refused, event, [step, *steps[number + 1 :]], chat)
                 self._lost_file(row, refused, step, chat)
                 continue
-            first = first or native
             number += 1
             if number < len(steps):
-                await self._commit(partial(self._part_sent, row, step, number, native))
+                await self._commit(partial(self._part_sent, row, step, number, natives[-1]))
         self._out.inc()
-        self._outbox.sent(row, first)
-        if row.parts < len(steps):
-            await self._commit(partial(self._sent, row, steps, native))
+        self._outbox.sent(row, next((native for native in natives if native), None))
+        if natives:
+            await self._commit(partial(self._sent, row, steps, natives[-1]))
+            named = [_named(step, row, number) for number, step in enumerate(steps)]
+            self._newest.sent(row, named, natives)
         else:
             await self._commit(partial(queries.sent, outbox=row.id, parts=row.parts, native=None))
 
@@ -150,7 +155,20 @@ class Sending:
         )
         if event.get("reply_to") is None and "id" not in event:
             return event, chat
+        if (known := self._in_memory(row, chat)) is not None:
+            return known
         return await self._journal.read(partial(_known, row=row, chat=chat))
+
+    def _in_memory(self, row: Outgoing, chat: Chat) -> tuple[Event, Chat] | None:
+        """What ``_known`` would find of a message or an edit, if it is about what is newest."""
+        event, kind = row.event, kind_of(row.event)
+        if kind == "message" and (answered := event.get("reply_to")):
+            found = self._newest.copies(row.conversation, answered)
+            return (event | {"reply_to": found[0].native}, chat) if found else None
+        if kind == "edit" and not event.get("reply_to"):
+            found = self._newest.copies(row.conversation, event["id"])
+            return (event, replace(chat, copies=found)) if found else None
+        return None
 
 
 def _known(rows: Rows, row: Outgoing, chat: Chat) -> tuple[Event, Chat]:
