@@ -162,12 +162,16 @@ async def test_what_the_bot_said_it_can_change(house: House) -> None:
     assert (edit["id"], edit["text"]) == ("n1", "two")
 
 
-async def test_typing_is_shown_in_the_others(lobby: House) -> None:
-    await says(lobby, TELEGRAM, "hi")
-    await lobby.shows(XMPP, 1)
-    port = lobby.server(TELEGRAM).port
-    port.pass_on(TELEGRAM, {"type": "telegram.typing", "author": author_of(TELEGRAM)})
-    assert (await delivered(lobby, XMPP, "typing"))["author"]["name"] == "Alice"
+@PAIRS
+async def test_typing_is_shown_in_the_others(lobby: House, here: str, there: str) -> None:
+    await says(lobby, here, "hi")
+    await lobby.shows(there, 1)
+    await says(lobby, there, "hello")  # who is asleep is not told that somebody writes
+    await lobby.shows(here, 1)
+    author = author_of(here)
+    port = lobby.server(here).port
+    port.pass_on(here, {"type": f"{protocol_of(here)}.typing", "author": author})
+    assert (await delivered(lobby, there, "typing"))["author"]["name"] == "Alice"
 
 
 async def test_who_said_what_cannot_be_shown_is_told(lobby: House) -> None:
