@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -162,11 +164,17 @@ async def listening(port: int, process: asyncio.subprocess.Process, seconds: flo
     raise RuntimeError(f"the server ended with exit code {process.returncode}")
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections: one of these could be taken meanwhile."""
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def write_certificate(certificate: Path, key: Path, *names: str) -> None:
