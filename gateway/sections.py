@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from gateway.vocabulary.degrade import check_format
 from gateway.vocabulary.ids import check_room_name, key_parts
 
 _DATABASES = ("sqlite", "postgres", "postgresql")
@@ -79,13 +80,7 @@ class RoomSettings(Section):
     @field_validator("format")
     @classmethod
     def _format(cls, form: str) -> str:
-        try:
-            complete = "\0" in form.format(name="", network="", text="\0")
-        except (LookupError, ValueError, AttributeError):
-            complete = False
-        if not complete:
-            raise ValueError("takes {text}, {name} and {network}, and {text} must be in it")
-        return form
+        return check_format(form)
 
 
 class LayerSettings(Section):

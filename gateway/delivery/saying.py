@@ -16,10 +16,10 @@ from gateway.delivery.telling import take_back
 from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing
 from gateway.ledger.rows import Rows
-from gateway.vocabulary.events import Author, Event, Facts, kind_of
+from gateway.vocabulary.events import Author, Event, kind_of
 from gateway.vocabulary.ids import account_of, protocol_of, room_name
 from gateway.vocabulary.refs import key_of_send, made_ref
-from gateway.vocabulary.sends import addressee
+from gateway.vocabulary.sends import addressee, author_from_facts
 
 if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
@@ -194,15 +194,3 @@ def spare(rows: Rows, suspect: int | None) -> None:
     """A handler recorded something new: should the process die now, its event is not why."""
     if suspect is not None:
         queries.spare(rows, suspect)
-
-
-def author_from_facts(conversation: str, facts: Facts) -> Author:
-    """Our bot, as the author of what it says in a conversation."""
-    bot = facts["bot"]
-    return {
-        "id": f"{protocol_of(conversation)}:{bot['id']}",
-        "name": bot["name"],
-        "handle": None,
-        "kind": "bot",
-        "private": None,
-    }

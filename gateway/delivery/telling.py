@@ -24,6 +24,9 @@ QUOTED = 200
 CHANGED = ("spans", "attachments", "buttons")
 """What a change changes, beside the text."""
 
+_GONE: Event = {name: [] for name in CHANGED} | {"text": "", "quoted": None}
+"""What is left of a message that was taken back."""
+
 AUTHORS_ONLY = ("edit", "delete")
 """What only the author of a message may do with it."""
 
@@ -58,7 +61,7 @@ def _now(event: Event) -> Event:
     """What a message is from here on: nobody quotes what was taken back, or is shown it late."""
     if kind_of(event) == "edit":
         return {name: event.get(name) or [] for name in CHANGED} | {"text": event["text"]}
-    return {name: [] for name in CHANGED} | {"text": "", "quoted": None, "gone": True}
+    return _GONE | {"gone": True}
 
 
 def take_back(rows: Rows, chat: str, message: str) -> None:
@@ -66,8 +69,7 @@ def take_back(rows: Rows, chat: str, message: str) -> None:
     if message.isdecimal() and len(message) <= 18:
         for seq, said in queries.entries(rows, chat, int(message) - 1, 1):
             if seq == int(message) and kind_of(said) == "message":
-                gone = said | {name: [] for name in CHANGED} | {"text": "", "quoted": None}
-                queries.rewrite_entry(rows, chat, message, gone)
+                queries.rewrite_entry(rows, chat, message, said | _GONE)
 
 
 def _complete(edit: Event, said: Event) -> None:

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from gateway.delivery.record import INBOX, LOG, Done, Item, Known, Learned, Send
 from gateway.ledger.chain import Chain
-from gateway.vocabulary.events import Author, Event, Facts, kind_of
+from gateway.vocabulary.events import Event, kind_of
 from gateway.vocabulary.ids import protocol_of, room_name
-from gateway.vocabulary.sends import addressee
+from gateway.vocabulary.sends import addressee, author_from_facts
 
 if TYPE_CHECKING:
     from gateway.testing.memory import MemoryGateway
@@ -177,21 +177,10 @@ class MemoryRecord:
 
     async def _tell(self, conversation: str, room: str, body: Event) -> None:
         facts = await self._gateway.facts(conversation)
-        author = body.get("author") or _bot(conversation, facts)
+        author = body.get("author") or author_from_facts(conversation, facts)
         await self._gateway.rooms.tell(room, {"origin": conversation, **body, "author": author})
 
     def passing(self, conversation: str, event: Event) -> None:
         """See ``Record.passing``."""
         to = event.get("to") or conversation
         self._gateway.said(to).put({**event, "type": f"{protocol_of(to)}.{kind_of(event)}"})
-
-
-def _bot(conversation: str, facts: Facts) -> Author:
-    bot = facts["bot"]
-    return {
-        "id": f"{protocol_of(conversation)}:{bot['id']}",
-        "name": bot["name"],
-        "handle": None,
-        "kind": "bot",
-        "private": None,
-    }

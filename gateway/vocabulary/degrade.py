@@ -390,11 +390,9 @@ def _line(event: Event, chat: Chat, reactions: Sequence[Reacted]) -> list[Step]:
 def check_format(form: str) -> str:
     """Return a format that may be used; raises ``ValueError`` naming what may stand in it."""
     try:
-        shown = form.format(name="n", network="w", text="t\0")
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{form!r}: only {{name}}, {{network}} and {{text}} can be used"
-        ) from error
-    if "t\0" not in shown:
-        raise ValueError(f"{form!r} does not contain {{text}}")
+        complete = "\0" in form.format(name="", network="", text="\0")
+    except (LookupError, ValueError, AttributeError):
+        complete = False
+    if not complete:
+        raise ValueError("takes {text}, {name} and {network}, and {text} must be in it")
     return form

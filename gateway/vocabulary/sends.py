@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.vocabulary.events import Button, Event, kind_of
+from gateway.vocabulary.events import Author, Button, Event, Facts, kind_of
+from gateway.vocabulary.ids import protocol_of
 from gateway.vocabulary.spans import clean_styled
 from gateway.vocabulary.text import clean
 
@@ -48,6 +49,18 @@ def addressee(conversation: str, event: Event) -> str:
     if kind_of(event) == "answer":
         return str(event["token"]).rpartition("|")[0]
     return str(event.get("to") or conversation)
+
+
+def author_from_facts(conversation: str, facts: Facts) -> Author:
+    """Our bot, as the author of what it says in a conversation."""
+    bot = facts["bot"]
+    return {
+        "id": f"{protocol_of(conversation)}:{bot['id']}",
+        "name": bot["name"],
+        "handle": None,
+        "kind": "bot",
+        "private": None,
+    }
 
 
 def _check_named(kind: str, event: Event) -> None:

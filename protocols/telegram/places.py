@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.vocabulary.events import Author, Chat, Facts
 from gateway.vocabulary.ids import key_parts
+from gateway.vocabulary.nesting import STYLES
 from protocols.telegram.attachments import MAX_CAPTION, MAX_UPLOAD
 from protocols.telegram.authors import Identity, author_from_user, name_from
 from protocols.telegram.reactions import MOST, SHOWN
@@ -17,20 +18,6 @@ MAX_TEXT = 4096
 
 DELETE_SECONDS = 48 * 3600
 """How long a bot can take a message away (Bot API, deleteMessage)."""
-
-STYLES = (
-    "bold",
-    "italic",
-    "underline",
-    "strike",
-    "spoiler",
-    "code",
-    "pre",
-    "link",
-    "quote",
-    "mention",
-    "emoji",
-)
 
 CHAT_KINDS = {
     "private": "private",
