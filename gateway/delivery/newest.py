@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gateway.ledger.queries import Outgoing
 from gateway.vocabulary.degrade import Copy, Step
-from gateway.vocabulary.events import kind_of
+from gateway.vocabulary.events import Event, kind_of
 
 KNOWN = 2_000
 """Messages whose copies are in memory."""
@@ -23,14 +23,15 @@ class Newest:
         """The parts of a message; None: ask the ledger."""
         return self._copies.get((conversation, message))
 
-    def sent(self, row: Outgoing, steps: Sequence[Step], natives: Sequence[str | None]) -> None:
-        """A row was sent as these steps, which the network calls so."""
-        kind = kind_of(row.event)
-        if kind == "message" and row.parts == 0 and len(natives) == len(steps):
-            message = row.event.get("message") or row.event["ref"]
+    def sent(
+        self, row: Outgoing, event: Event, steps: Sequence[Step], natives: Sequence[str | None]
+    ) -> None:
+        """A row was sent as these steps, which the network calls so; ``event`` is it, resolved."""
+        if kind_of(event) == "message" and row.parts == 0:
+            message = event.get("message") or event["ref"]
             self._keep((row.conversation, message), steps, natives)
         elif any(kind_of(step.event) != "edit" for step in steps):
-            self.forget(row)  # there are more parts of it now, or fewer
+            self.forget(row, event)  # there are more parts of it now, or fewer
 
     def _keep(
         self, key: tuple[str, str], steps: Sequence[Step], natives: Sequence[str | None]
@@ -44,6 +45,10 @@ class Newest:
         if len(self._copies) > KNOWN:
             self._copies.popitem(last=False)
 
-    def forget(self, row: Outgoing) -> None:
+    def forget(self, row: Outgoing, event: Event) -> None:
         """Nobody knows in memory what became of the message that a row is about."""
-        self._copies.pop((row.conversation, str(row.event.get("id"))), None)
+        self._copies.pop((row.conversation, str(event.get("id"))), None)
+
+    def clear(self) -> None:
+        """Another process may have changed them all."""
+        self._copies.clear()

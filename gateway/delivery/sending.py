@@ -61,6 +61,10 @@ class Sending:
         self._out = EVENTS_OUT.labels(outbox.account)
         self._newest = Newest()
 
+    def look_first(self) -> None:
+        """Trust nothing in memory: another process may have sent since."""
+        self._newest.clear()
+
     async def send(self, row: Outgoing) -> None:
         """Bring one row to an outcome."""
         facts = await self._outbox.facts(row.conversation)
@@ -86,6 +90,7 @@ class Sending:
         steps = steps_from_event(event, chat)
         if not steps and kind_of(event) not in MAY_BE_NOTHING:
             raise Refused("not_found", f"{event.get('id')!r} is not shown there, or cannot change")
+        taken: list[Step] = []
         natives: list[str | None] = []
         number = row.parts
         while number < len(steps):
@@ -93,10 +98,11 @@ class Sending:
             try:
                 natives.append(await self._outbox.deliver(row, facts, step.event))
             except Refused as refused:
-                self._newest.forget(row)
+                self._newest.forget(row, event)
                 steps[number:] = _instead(refused, event, [step, *steps[number + 1 :]], chat)
                 self._lost_file(row, refused, step, chat)
                 continue
+            taken.append(step)
             number += 1
             if number < len(steps):
                 await self._commit(partial(self._part_sent, row, step, number, natives[-1]))
@@ -104,8 +110,7 @@ class Sending:
         self._outbox.sent(row, next((native for native in natives if native), None))
         if natives:
             await self._commit(partial(self._sent, row, steps, natives[-1]))
-            named = [_named(step, row, number) for number, step in enumerate(steps)]
-            self._newest.sent(row, named, natives)
+            self._newest.sent(row, event, taken, natives)
         else:
             await self._commit(partial(queries.sent, outbox=row.id, parts=row.parts, native=None))
 
