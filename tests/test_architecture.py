@@ -284,7 +284,7 @@ def _undocumented_in(holder: ast.Module | ast.ClassDef, name: str) -> Iterator[s
     for node in holder.body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if node.name.startswith("_") or _is_setter(node):
+        if node.name.startswith("_") or _speaks_elsewhere(node):
             continue
         if not ast.get_docstring(node):
             yield f"{name}.{node.name}"
@@ -292,9 +292,10 @@ def _undocumented_in(holder: ast.Module | ast.ClassDef, name: str) -> Iterator[s
             yield from _undocumented_in(node, f"{name}.{node.name}")
 
 
-def _is_setter(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether it is the second half of a property, which has its words at the first."""
-    return any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list)
+def _speaks_elsewhere(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is one of several of its name, as setters and overloads are, and not the main."""
+    decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+    return any(name.endswith((".setter", "overload")) for name in decorators)
 
 
 @pytest.mark.parametrize("path", MODULES)

@@ -19,6 +19,7 @@ from typing import Any
 from gateway.delivery.conversation import Conversation
 from gateway.delivery.record import GROUP, Item, Record
 from gateway.vocabulary.events import Event
+from gateway.vocabulary.ids import account_of
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,12 @@ class Conversations:
         """Wake a conversation that may have something in a table."""
         if not self.stopping:
             self._open(key).nudge()
+
+    def look_first(self, account: str) -> None:
+        """Let the conversations of an account read their tables before they go on."""
+        for key, conversation in self._awake.items():
+            if account_of(key) == account:
+                conversation.nudge()
 
     def awake(self, key: str) -> Conversation | None:
         """A conversation, if it is awake."""

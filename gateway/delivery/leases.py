@@ -64,12 +64,13 @@ class Leases:
 
     async def renew(self) -> None:
         """Renew what is held and take what is free."""
+        self._notice_losses()
         for name in sorted(self._wanted):
             asked_at = time.monotonic()
             taken = await self._journal.write(partial(self._take, name=name))
             if not taken:
                 continue
-            gained = name not in self._held
+            gained = not self.holds(name)
             self._held[name] = asked_at + self.seconds * 2 / 3
             if gained:
                 self.elsewhere.pop(name, None)

@@ -81,10 +81,14 @@ class Line:
         self.give_back()
         self.more = False
 
-    def wait_for(self, others: Iterable[asyncio.Future[Any]]) -> None:
-        """Go on after these are done, with what the table holds then."""
+    def look_first(self) -> None:
+        """Go on with what the table holds."""
         self.give_back()
         self.more = self.answers = True
+
+    def wait_for(self, others: Iterable[asyncio.Future[Any]]) -> None:
+        """Go on after these are done, with what the table holds then."""
+        self.look_first()
         self._after.update(others)
 
 

@@ -122,6 +122,8 @@ class Outbox:
     def look_first(self) -> None:
         """Trust nothing in memory: what waits in the table goes before what comes."""
         self._behind = {ANSWERS: True, BROADCAST: True}
+        for line in self._lines.values():
+            line.look_first()
         self._sending.look_first()
 
     def _has_room(self, broadcast: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Container, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from gateway.delivery.server import Arrival, Media, Streams
 from gateway.delivery.status import Status
 from gateway.delivery.telling import take_back
 from gateway.ledger import queries
+from gateway.ledger.queries import Released
 from gateway.ledger.rows import Rows
 from gateway.media.sources import check_sources
 from gateway.vocabulary.errors import GatewayError, LedgerAway
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
+
+PORTION = 200
+"""Arrivals that waited behind something and are let go in one commit."""
 
 SHOWN = ("message", "edit", "delete", "reaction")
 """Kinds that are entries of the log that a network may be."""
@@ -63,13 +67,14 @@ class AccountPort:
         at = time.time()
         arrivals = [self._present(arrival) for arrival in arrivals]
         try:
-            recorded = await self._journal.write(partial(self._record, arrivals=arrivals, at=at))
+            await self._journal.write(
+                partial(self._record, arrivals=arrivals, at=at),
+                then=partial(self._arrived, arrivals),
+            )
         except LedgerAway:
             raise
         except Exception as error:  # the data of one of them; found by taking them one by one
             await self._accept_one_by_one(arrivals, at, error)
-        else:
-            self._arrived(arrivals, recorded)
 
     def _present(self, arrival: Arrival) -> Arrival:
         """The arrival under its conversation's present name: a chat that moved may be told late."""
@@ -104,11 +109,10 @@ class AccountPort:
         conversation = arrival.conversation
         check_sources(arrival.event, self.account)
         event = made_whole(rows, conversation, arrival.facts, arrival.event)
-        number = queries.record(rows, self.identity, arrival.delivery, conversation, event, at)
+        number = self._number(rows, arrival, event, at)
         if number is None:
-            return None
-        if self._switchboard.knows(conversation) != arrival.facts:
-            queries.keep_facts(rows, conversation, self.account, arrival.facts)
+            return self._turn_of(rows, arrival)
+        self._keep_facts(rows, arrival)
         seq = None
         if self._keeps_log and kind_of(event) in SHOWN:
             event = dict(event)
@@ -118,6 +122,26 @@ class AccountPort:
                 take_back(rows, conversation, event["id"])
         return Recorded(number, seq, event)
 
+    def _keep_facts(self, rows: Rows, arrival: Arrival) -> None:
+        if self._switchboard.knows(arrival.conversation) != arrival.facts:
+            queries.keep_facts(rows, arrival.conversation, self.account, arrival.facts)
+
+    def _number(self, rows: Rows, arrival: Arrival, event: Event, at: float) -> int | None:
+        told = (self.identity, arrival.delivery, arrival.conversation, event, at)
+        if arrival.behind is None:
+            return queries.record(rows, *told)
+        return queries.hold(rows, *told, arrival.behind)
+
+    def _turn_of(self, rows: Rows, arrival: Arrival) -> Recorded | None:
+        """What came before and waits, if it comes now in its place among what is told."""
+        if arrival.behind is not None or arrival.delivery is None:
+            return None
+        found = queries.release_delivery(rows, self.identity, arrival.delivery)
+        if found is None:
+            return None
+        self._keep_facts(rows, arrival)
+        return Recorded(found.id, None, found.event)
+
     def _arrived(self, arrivals: Sequence[Arrival], recorded: Sequence[Recorded | None]) -> None:
         for arrival, row in zip(arrivals, recorded, strict=True):
             if row is None:
@@ -125,12 +149,35 @@ class AccountPort:
                 # A process before this one may have recorded it as it died, after we looked.
                 self._switchboard.recorded_before(arrival.conversation)
                 continue
-            self._in.inc()
             self._switchboard.remember(arrival.conversation, arrival.facts)
             if row.seq is not None:
                 self._switchboard.log.publish(arrival.conversation, row.seq, row.event)
-            event = row.event | {"key": f"i{row.number}"}
-            self._switchboard.arrived(arrival.conversation, Item(INBOX, row.number, event))
+            if arrival.behind is None:
+                self._offer(arrival.conversation, row.number, row.event)
+
+    def _offer(self, conversation: str, number: int, event: Event) -> None:
+        self._in.inc()
+        self._switchboard.arrived(conversation, Item(INBOX, number, event | {"key": f"i{number}"}))
+
+    async def release(self, name: str, settled: Container[str | None] = ()) -> bool:
+        """See ``Port.release``."""
+        released = await self._journal.write(
+            partial(self._release, name=name, settled=settled), then=self._released
+        )
+        return released.taken == PORTION
+
+    def _release(self, rows: Rows, name: str, settled: Container[str | None]) -> Released:
+        self._check_lease(rows)
+        return queries.release(rows, self.identity, name, PORTION, settled)
+
+    def _released(self, released: Released) -> Released:
+        for arrival in released.arrivals:
+            self._offer(arrival.conversation, arrival.id, arrival.event)
+        return released
+
+    async def held(self) -> list[str]:
+        """See ``Port.held``."""
+        return await self._journal.read(lambda rows: queries.names_held(rows, self.identity))
 
     async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
         """See ``Port.set_aside``."""

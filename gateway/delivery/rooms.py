@@ -470,7 +470,7 @@ class Rooms:
         """
         telling = self.telling(name, event)
         assert telling.operation is not None
-        told: str | None = telling.told(await self._journal.write(telling.operation))
+        told: str | None = await self._journal.write(telling.operation, then=telling.told)
         return told
 
     def telling(self, name: str, event: Event) -> Send:

@@ -42,7 +42,10 @@ class Saying:
     ) -> None:
         """Take one send; returns once it is committed."""
         send = await self.prepared(conversation, cause, ordinal, event, suspect)
-        send.told(send.operation and await self._journal.write(send.operation))
+        if send.operation is None:
+            send.told(None)
+        else:
+            await self._journal.write(send.operation, then=send.told)
 
     async def prepared(
         self,

@@ -196,7 +196,9 @@ class Switchboard:
         return self.leases.holds(account_of(conversation))
 
     def _gained(self, account: str) -> None:
+        """What others wrote while it was not is in the tables, and goes before what comes."""
         logger.debug("account=%s is at home here", account)
+        self.conversations.look_first(account)
         if account in self.outboxes:
             self.outboxes[account].look_first()
         self._soon(self._take_over(account))

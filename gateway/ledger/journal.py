@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from django.db import (
     DEFAULT_DB_ALIAS,
@@ -40,9 +40,12 @@ from gateway.vocabulary.errors import LedgerAway
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 Operation = Callable[[Rows], T | Later[T]]
 Instead = Callable[[Exception, Rows], Any]
 """What is done in the place of an operation that failed on its data."""
+Then = Callable[[Any], Any]
+"""What follows from the commit of an operation, given its result; the caller gets its own."""
 
 BATCH = 512
 """Operations in one commit at most."""
@@ -60,7 +63,7 @@ RETRY = 0.1
 class Pending(Generic[T]):
     """An operation and the future that its caller holds."""
 
-    __slots__ = ("chain", "deadline", "error", "future", "instead", "operation", "result")
+    __slots__ = ("chain", "deadline", "error", "future", "instead", "operation", "result", "then")
 
     def __init__(
         self,
@@ -69,12 +72,14 @@ class Pending(Generic[T]):
         deadline: float,
         chain: Chain | None = None,
         instead: Instead | None = None,
+        then: Then | None = None,
     ) -> None:
         self.operation = operation
         self.future = future
         self.deadline = deadline
         self.chain = chain
         self.instead = instead
+        self.then = then
         self.result: T | None = None
         self.error: BaseException | None = None
 
@@ -100,13 +105,21 @@ class Pending(Generic[T]):
         return True
 
     def settle(self) -> None:
-        """Tell the caller; on the caller's loop."""
+        """Do what follows, and tell the caller, who may have gone; on the caller's loop."""
+        if self.error is None and self.then is not None:
+            self._follow(self.then)
         if self.future.done():
             return
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.result)  # type: ignore[arg-type]
+
+    def _follow(self, then: Then) -> None:
+        try:
+            self.result = then(self.result)
+        except Exception as error:  # the caller's; the others of the batch are to be told
+            self.error = error
 
 
 class Journal:
@@ -141,20 +154,36 @@ class Journal:
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    @overload
     def write(
         self,
         operation: Operation[T],
         chain: Chain | None = None,
         instead: Instead | None = None,
-    ) -> asyncio.Future[T]:
+    ) -> asyncio.Future[T]: ...
+
+    @overload
+    def write(
+        self, operation: Operation[T], *, then: Callable[[T], Result]
+    ) -> asyncio.Future[Result]: ...
+
+    def write(
+        self,
+        operation: Operation[Any],
+        chain: Chain | None = None,
+        instead: Instead | None = None,
+        then: Then | None = None,
+    ) -> asyncio.Future[Any]:
         """Queue an operation; the future is done when it is committed.
 
-        One that fails on its data raises, and ``instead`` has been committed in its place.
+        One that fails on its data raises, and ``instead`` has been committed in its place. What
+        the process has to do because of the commit is ``then``: a caller may be cancelled while
+        it waits, and what is committed is committed all the same.
         """
         assert self._loop is not None, "the journal has not been started"
-        future: asyncio.Future[T] = self._loop.create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         deadline = time.monotonic() + self.patience
-        pending = Pending(operation, future, deadline, chain, instead)
+        pending = Pending(operation, future, deadline, chain, instead, then)
         if self._stopping or self.depth >= QUEUE:
             pending.fail(LedgerAway(self.away or "the ledger takes nothing more"))
             pending.settle()

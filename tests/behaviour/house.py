@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from channels.layers import channel_layers
+from django.db import connections
 
 from gateway.delivery.conversations import Application
 from gateway.delivery.hub import HubLayer
 from gateway.delivery.server import Arrival
 from gateway.delivery.switchboard import ROOM_ACCOUNT, Switchboard
 from gateway.ledger.journal import Journal
+from gateway.ledger.rows import Rows
 from gateway.sections import RoomSettings
 from gateway.testing import TelegramCommunicator, WebCommunicator, XmppCommunicator
 from gateway.testing.recording import RecordingServer
@@ -232,6 +235,22 @@ class House:
     async def group_send(self, group: str, event: Event) -> None:
         """Send to a group of the channel layer."""
         await self.board.hub.group_send(group, event)
+
+
+@contextmanager
+def writing(ledger: str) -> Iterator[None]:
+    """Somebody else writes, and takes their time."""
+    from gateway.ledger.queries import become_the_writer
+
+    other = connections.create_connection(ledger)
+    rows = Rows(other)
+    rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
+    become_the_writer(rows)
+    try:
+        yield
+    finally:
+        rows.run("ROLLBACK")
+        other.close()
 
 
 async def wait(event: asyncio.Event, seconds: float = 5) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from consumers.base import ChatConsumer
 from gateway.delivery import outbox as outboxes
@@ -17,11 +14,10 @@ from gateway.delivery.line import BROADCASTER, DEPTH
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
-from gateway.ledger.rows import Rows
 from gateway.testing.recording import RecordingServer
 from gateway.vocabulary.errors import Delayed, Refused, Uncertain
 from gateway.vocabulary.events import Event
-from house import House
+from house import House, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
@@ -57,22 +53,6 @@ async def say(house: House, conversations: list[str], *texts: str, **body: objec
     for text in texts:
         event: Event = {"type": "chat.message", "text": text, **body}
         await asyncio.gather(*(said(place, None, 0, event) for place in conversations))
-
-
-@contextmanager
-def writing(ledger: str) -> Iterator[None]:
-    """Somebody else writes, and takes their time."""
-    from gateway.ledger.queries import become_the_writer
-
-    other = connections.create_connection(ledger)
-    rows = Rows(other)
-    rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
-    become_the_writer(rows)
-    try:
-        yield
-    finally:
-        rows.run("ROLLBACK")
-        other.close()
 
 
 def numbers(count: int) -> list[str]:

@@ -1,0 +1,97 @@
+"""Order, where whoever recorded something did not live to pass it on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from consumers.base import ChatConsumer
+from gateway.vocabulary.events import Event
+from house import House, writing
+
+ACCOUNT = "telegram:default"
+PERSON = f"{ACCOUNT}:7"
+
+
+class Echo(ChatConsumer):
+    async def chat_message(self, event: Event) -> None:
+        await self.reply(event["text"])
+
+
+@pytest.fixture(autouse=True)
+def holding_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+async def cancelled(house: House, work: Coroutine[Any, Any, Any]) -> None:
+    """Begin something that writes, and cancel it while the ledger has not answered yet."""
+    await house.settled()
+    with writing(house.ledger):
+        task = asyncio.create_task(work)
+        await house.until(lambda: house.board.journal.depth > 0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+
+def say(house: House, text: str) -> Coroutine[Any, Any, None]:
+    """Queue a send that no event is the cause of."""
+    event = {"type": "chat.message", "text": text}
+    return house.board.conversations.record.said(PERSON, None, 0, event)  # type: ignore[return-value]
+
+
+async def away_from_home(house: House) -> None:
+    """Let the account's lease run out, as when a machine is too busy to renew it."""
+    leases = house.board.leases
+    leases.seconds, usual = 0.03, leases.seconds
+    await leases.renew()
+    leases.seconds = usual
+    await house.until(lambda: not leases.holds(ACCOUNT))
+
+
+async def test_what_was_recorded_as_its_server_was_stopped_is_heard_before_what_comes(
+    house: House,
+) -> None:
+    await house.start(Echo.as_asgi())
+    await house.hears(PERSON, "first")
+    await house.shows(PERSON, 1)
+    await cancelled(house, house.hears(PERSON, "second"))
+    await house.hears(PERSON, "third")
+    assert await house.shows(PERSON, 3) == ["first", "second", "third"]
+
+
+async def test_what_was_said_by_somebody_who_gave_up_is_sent_before_what_is_said_then(
+    house: House,
+) -> None:
+    await house.start(Echo.as_asgi())
+    house.watch(PERSON)
+    await cancelled(house, say(house, "first"))
+    await say(house, "second")
+    assert await house.shows(PERSON, 2) == ["first", "second"]
+
+
+async def test_what_was_recorded_away_from_home_is_heard_before_what_comes(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    await house.hears(PERSON, "first")
+    await house.shows(PERSON, 1)
+    await away_from_home(house)
+    await house.hears(PERSON, "second")
+    await house.board.leases.renew()
+    await house.hears(PERSON, "third")
+    assert await house.shows(PERSON, 3) == ["first", "second", "third"]
+
+
+async def test_what_was_said_away_from_home_is_sent_before_what_is_said_then(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    server = house.watch(PERSON)
+    server.gate.clear()
+    await say(house, "first")
+    await away_from_home(house)
+    await say(house, "second")
+    await house.board.leases.renew()
+    await say(house, "third")
+    server.gate.set()
+    assert await house.shows(PERSON, 3) == ["first", "second", "third"]
