@@ -32,6 +32,8 @@ class Queue:
         found = {account: _nothing(account) for account in board.ports}
         for row in await board.journal.read(waiting.unhandled_by_conversation):
             _count_unhandled(found, row)
+        for row in await board.journal.read(waiting.held_by_name):
+            _count_held(found, row)
         for row in await board.journal.read(waiting.queued_by_account):
             _count_queued(found, row)
         for line in found.values():
@@ -54,7 +56,7 @@ class Queue:
 
 
 def _nothing(account: str) -> dict[str, Any]:
-    return {"account": account, "unhandled": 0, "asked": 0, "queued": 0, "oldest": None}
+    return {"account": account, "unhandled": 0, "asked": 0, "queued": 0, "held": {}, "oldest": None}
 
 
 def _count_unhandled(found: dict[str, dict[str, Any]], row: Row) -> None:
@@ -67,6 +69,14 @@ def _count_unhandled(found: dict[str, dict[str, Any]], row: Row) -> None:
     else:
         line["unhandled"] += count
         line["oldest"] = min(at, line["oldest"] or at)
+
+
+def _count_held(found: dict[str, dict[str, Any]], row: Row) -> None:
+    conversation, name, count, at = row
+    account = account_of(conversation)
+    line = found.setdefault(account, _nothing(account))
+    line["held"][name] = count
+    line["oldest"] = min(at, line["oldest"] or at)
 
 
 def _count_queued(found: dict[str, dict[str, Any]], row: Row) -> None:

@@ -11,7 +11,7 @@ and one entry point in the group ``gateway.protocols``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -27,12 +27,17 @@ class Arrival:
 
     ``event`` has its prefixed ``type`` and no ``key`` (the ledger gives it). ``delivery`` is what
     the network itself repeats on redelivery, or None. ``facts`` describe the chat as it is now.
+
+    ``behind`` names what is to be told before it, in words that people are shown (``the archive of
+    lobby@example.org``): it is recorded, but nobody gets it before ``Port.release``. When it comes
+    again with nothing to wait for, in its place among what is told, its turn has come too.
     """
 
     conversation: str
     facts: Facts
     event: Event
     delivery: str | None
+    behind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,16 @@ class Port(Protocol):
 
         Raises ``LedgerAway`` if they could not be recorded; nothing may be confirmed then.
         """
+
+    async def release(self, name: str, settled: Container[str | None] = ()) -> bool:
+        """Let go on what waits ``behind`` a name, in its order and behind all that is recorded.
+
+        One commit of some of it; whether there is more. The ``settled`` deliveries are done with.
+        Raises ``LedgerAway``.
+        """
+
+    async def held(self) -> list[str]:
+        """What arrivals wait ``behind``, maybe since a process before this one."""
 
     async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
         """Keep what could not be understood as a dead letter; returns once committed."""

@@ -14,8 +14,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-NEW, WAITING, HANDLED, DEAD = range(4)
-"""States of an inbox row. Waiting: a dialogue of its handler waits for a person."""
+NEW, WAITING, HANDLED, DEAD, HELD = range(5)
+"""States of an inbox row. Waiting: a dialogue of its handler waits for a person. Held: its
+turn has not come, nobody is given it."""
 
 QUEUED, SENT, REFUSED, UNKNOWN = range(4)
 """States of an outbox row."""
@@ -69,6 +70,8 @@ class Inbox(models.Model):
     deaths = models.SmallIntegerField(db_default=0)
     until = models.FloatField(null=True)
     at = models.FloatField()
+    held = models.TextField(null=True)
+    """What it waits for in the state ``HELD``, by the name that its server gave it."""
 
     class Meta:
         """Where it is kept."""
@@ -82,7 +85,12 @@ class Inbox(models.Model):
                 fields=["conversation", "id"],
                 condition=Q(state__lt=HANDLED),
                 name="gateway_inbox_open",
-            )
+            ),
+            models.Index(
+                fields=["identity", "held", "id"],
+                condition=Q(held__isnull=False),
+                name="gateway_inbox_held",
+            ),
         ]
 
 

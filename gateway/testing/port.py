@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,11 @@ class MemoryPort:
         self.rooms = OpenRooms()
         self.media = MemoryMedia()
         self.accepted: list[Arrival] = []
+        """What was recorded and did not have to wait, in the order of its numbers."""
+        self.waiting: list[Arrival] = []
+        """What was recorded and waits behind something."""
+        self.portion = 100
+        """How much ``release`` lets go at once."""
         self.passed: list[tuple[str, Event]] = []
         self.dead: list[tuple[str | None, Any, str]] = []
         self.people: dict[str, list[Author]] = {}
@@ -121,9 +126,32 @@ class MemoryPort:
         if arrival.delivery is not None:
             seen = (arrival.conversation, arrival.delivery)
             if seen in self._seen:
+                self._come_again(arrival)
                 return
             self._seen.add(seen)
-        self.accepted.append(arrival)
+        (self.accepted if arrival.behind is None else self.waiting).append(arrival)
+
+    def _come_again(self, arrival: Arrival) -> None:
+        for waiting in self.waiting:
+            if arrival.behind is None and waiting.delivery == arrival.delivery:
+                self.waiting.remove(waiting)
+                self.accepted.append(waiting)
+                return
+
+    async def release(self, name: str, settled: Container[str | None] = ()) -> bool:
+        """See ``Port.release``."""
+        if self.away:
+            raise LedgerAway("the test took the ledger away")
+        async with self.changed:
+            found = [waiting for waiting in self.waiting if waiting.behind == name][: self.portion]
+            self.waiting = [waiting for waiting in self.waiting if waiting not in found]
+            self.accepted += [one for one in found if one.delivery not in settled]
+            self.changed.notify_all()
+        return any(waiting.behind == name for waiting in self.waiting)
+
+    async def held(self) -> list[str]:
+        """See ``Port.held``."""
+        return list(dict.fromkeys(waiting.behind or "" for waiting in self.waiting))
 
     async def wait_for(self, count: int, seconds: float = 10) -> list[Arrival]:
         """Wait until ``count`` arrivals were accepted in all, and return them."""

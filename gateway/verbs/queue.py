@@ -13,6 +13,8 @@ from gateway.verbs.output import clock_from_seconds, print_json, print_line
 WELL = ("connected", "degraded")
 """States in which an account sends and receives."""
 
+ON_ITS_WAY = "on its way"
+
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -34,10 +36,19 @@ def line_from_account(found: dict[str, Any], now: float) -> str:
         for key, word in (("queued", "queued"), ("unhandled", "to be handled"))
         if found[key]
     ]
-    if not counts:
+    held = [_held(name, count) for name, count in found["held"].items()]
+    if not counts and not held:
         return ""
+    why = reason(found)
+    if why != ON_ITS_WAY or counts:
+        counts.append(why)
     age = f" (oldest: {duration_from_seconds(now - found['oldest'])})"
-    return f"{_name(found['account'])}: {', '.join([*counts, reason(found)])}{age}"
+    return f"{_name(found['account'])}: {', '.join([*counts, *held])}{age}"
+
+
+def _held(name: str, count: int) -> str:
+    """What waits behind something, which bears its name in words."""
+    return f"{count} arrivals wait for {name}" if count > 1 else f"1 arrival waits for {name}"
 
 
 def reason(found: dict[str, Any]) -> str:
@@ -51,7 +62,7 @@ def reason(found: dict[str, Any]) -> str:
     if found["queued"] and found["held_chats"]:
         chats = "1 chat" if found["held_chats"] == 1 else f"{found['held_chats']} chats"
         return f"flood limit of {chats} until {clock_from_seconds(found['held_chats_until'])}"
-    return "on its way"
+    return ON_ITS_WAY
 
 
 def _name(account: str) -> str:

@@ -24,6 +24,7 @@ def account(**found: Any) -> dict[str, Any]:
         "queued": 0,
         "unhandled": 0,
         "asked": 0,
+        "held": {},
         "oldest": NOON - 250,
         "state": "connected",
         "detail": "",
@@ -62,6 +63,19 @@ LINES = [
     (
         {"unhandled": 5, "held_until": NOON + 9},
         "telegram: 5 to be handled, on its way (oldest: 4 min)",
+    ),
+    (
+        {"account": "xmpp:default", "held": {"the archive of den@rooms": 12}},
+        "xmpp: 12 arrivals wait for the archive of den@rooms (oldest: 4 min)",
+    ),
+    (
+        {"queued": 2, "held": {"the archive of a@b": 1, "the archive of c@d": 3}},
+        "telegram: 2 queued, on its way, 1 arrival waits for the archive of a@b,"
+        " 3 arrivals wait for the archive of c@d (oldest: 4 min)",
+    ),
+    (
+        {"held": {"the archive of a@b": 2}, "state": "reconnecting"},
+        "telegram: reconnecting, 2 arrivals wait for the archive of a@b (oldest: 4 min)",
     ),
     (
         {"queued": 1, "unhandled": 5, "ledger": "disk full"},

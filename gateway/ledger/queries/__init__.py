@@ -22,6 +22,7 @@ from gateway.ledger.queries.copies import (
     native_from_origin,
     topic_with,
 )
+from gateway.ledger.queries.held import Released, hold, names_held, release, release_delivery
 from gateway.ledger.queries.inbox import (
     Received,
     clear_suspicion,
@@ -93,6 +94,7 @@ __all__ = [
     "Outgoing",
     "Pruned",
     "Received",
+    "Released",
     "aliases",
     "append",
     "author_of_native",
@@ -114,6 +116,7 @@ __all__ = [
     "forget_copy",
     "groups_and_members",
     "heads",
+    "hold",
     "holds_lease",
     "join",
     "keep_copy",
@@ -133,6 +136,7 @@ __all__ = [
     "message_from_native",
     "move_cursor",
     "name_now",
+    "names_held",
     "native_from_origin",
     "note",
     "open_stream",
@@ -149,6 +153,8 @@ __all__ = [
     "received_from_row",
     "record",
     "record_later",
+    "release",
+    "release_delivery",
     "rename",
     "rewrite",
     "rewrite_entry",

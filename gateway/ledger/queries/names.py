@@ -81,6 +81,11 @@ def _move_inbox(rows: Rows, old: str, new: str) -> None:
     rows.run(
         f"UPDATE gateway_inbox SET conversation = %s WHERE conversation = %s AND {OPEN}", new, old
     )
+    rows.run(
+        "UPDATE gateway_inbox SET conversation = %s WHERE held IS NOT NULL AND conversation = %s",
+        new,
+        old,
+    )
     # An entry of a log whose handler waits is its reader's own delivery.
     rows.run(
         "UPDATE gateway_inbox SET identity = %s WHERE identity = %s AND NOT EXISTS"

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from gateway.ledger.models import HANDLED, QUEUED
+from gateway.ledger.models import DEAD, HANDLED, QUEUED
 from gateway.ledger.queries.inbox import OPEN
 from gateway.ledger.queries.names import name_now
 from gateway.ledger.rows import Row, Rows
@@ -32,7 +32,7 @@ def prune_inbox(rows: Rows, before: float, limit: int, after: int) -> Pruned:
     found = _window(
         rows, "SELECT id, at, conversation, state, delivery FROM gateway_inbox", after, limit
     )
-    taken = [row for row in found if row[1] < before and row[3] >= HANDLED]
+    taken = [row for row in found if row[1] < before and row[3] in (HANDLED, DEAD)]
     names = {former: name_now(rows, former) for former in {row[2] for row in taken}}
     _take_away(rows, "inbox", [row[0] for row in taken])
     # An entry's row bears its id as delivery.

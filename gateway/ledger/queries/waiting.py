@@ -17,6 +17,14 @@ def unhandled_by_conversation(rows: Rows) -> list[Row]:
     )
 
 
+def held_by_name(rows: Rows) -> list[Row]:
+    """Arrivals whose turn has not come: one's chat, what they wait for, how many, since when."""
+    return rows.all(
+        "SELECT MIN(conversation), held, COUNT(*), MIN(at) FROM gateway_inbox"
+        " WHERE held IS NOT NULL GROUP BY identity, held"
+    )
+
+
 def queued_by_account(rows: Rows) -> list[Row]:
     """Sends that no network has yet: account, how many, since when."""
     return rows.all(
