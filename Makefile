@@ -24,7 +24,7 @@ check: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-bench
 	sh tests/packages.sh
-	for name in conversations start ledger retention telegram_burst xmpp_echo bridge \
+	for name in conversations start ledger retention takeover telegram_burst xmpp_echo bridge \
 	  whole_messages websocket_broadcast; do \
 	  echo; echo "== $$name"; \
 	  timeout --foreground --signal=INT --kill-after=20 240 $(BIN)/python benchmarks/$$name.py \
