@@ -2,8 +2,10 @@
 
 Each archive (the account's, each room's) has a place up to which everything is in the ledger.
 It is kept there as a note, and moves only behind a commit. After a session that was not resumed
-live messages wait until the archive was read from that place on; not for ever, though: then they
-go on, late ones come when they come, and the place stays until the archive was read.
+live messages are recorded, but nobody gets them until the archive was read from that place on; not
+for ever, though: then they go on, late ones come when they come, and the place stays until the
+archive was read. What the archive itself tells of them has its turn where the archive has it: after
+a crash that is before what was said while we were away.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
 from gateway.delivery.metrics import EVENTS_DROPPED
 from gateway.delivery.server import Arrival, Port
 from protocols.xmpp.gap import Gap, Item
-from protocols.xmpp.intake import Intake, Settle, Unreadable
+from protocols.xmpp.intake import Intake, Release, Settle, Unreadable
 from protocols.xmpp.notes import Notes
 from protocols.xmpp.past import Page, Place, Result
 from protocols.xmpp.reader import NotShown, Reader
@@ -28,10 +30,10 @@ from protocols.xmpp.settings import Bound
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 20.0
-"""How long live messages wait; servers cut clients that acknowledge nothing for a minute."""
-HELD = 2000
-"""How many of one archive wait."""
+PATIENCE_SECONDS = 60.0
+"""How long a live message waits for an archive at most."""
+BEHIND = "the archive of "
+"""What live messages wait behind is named so, before its JID."""
 COUNTED = 5000
 """Messages that are too old are counted so far."""
 PORTION = 100
@@ -71,18 +73,33 @@ class Archive:
     """From where it was read last; until it has been looked at once more."""
     passed: frozenset[str] = frozenset()
     """What was passed over when it was read last."""
+    reached: Place | None = None
+    """How far the live messages have come that are in the ledger, since it was to be read."""
     behind: bool = False
     """Whether it may hold something that the ledger does not."""
     trouble: str = ""
     live: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while live messages do not wait."""
-    held: list[tuple[Arrival, Settle]] = field(default_factory=list)
+    patience: asyncio.TimerHandle | None = None
+    """Runs while live messages wait."""
+
+    @property
+    def name(self) -> str:
+        """What live messages wait behind, in words."""
+        return f"{BEHIND}{self.jid}"
+
+    def be_impatient(self) -> None:
+        """Nobody waits any more."""
+        if self.patience is not None:
+            self.patience.cancel()
+        self.patience = None
 
 
 class CatchUp:
-    """Between the stream and the intake: lets live messages through, or makes them wait."""
+    """Between the stream and the intake: lets live messages through, or has them wait."""
 
     def __init__(self, port: Port, intake: Intake, historian: Historian, bound: Bound) -> None:
+        self._port = port
         self._intake = intake
         self._historian = historian
         self._bound = bound
@@ -122,39 +139,46 @@ class CatchUp:
     def close(self, jid: str) -> None:
         """We were away: live messages wait from now on."""
         archive = self._archive(jid)
-        archive.behind = True
+        archive.behind, archive.reached = True, None
         archive.live.clear()
+
+    async def recall(self) -> None:
+        """What waited as a process before this one died waits on; raises ``LedgerAway``."""
+        for name in await self._port.held():
+            jid = name.removeprefix(BEHIND)
+            self.close(jid)
+            self._be_patient(self._archive(jid))
+
+    def end(self) -> None:
+        """What waits does so in the ledger, until the next start."""
+        for archive in self._archives.values():
+            archive.be_impatient()
 
     def put(self, jid: str, arrival: Arrival, settle: Settle) -> None:
         """Take a live arrival of an archive's place."""
         archive = self._archive(jid)
-        if archive.live.is_set():
-            self._let_in(archive, arrival, settle)
-            return
-        archive.held.append((arrival, settle))
-        if len(archive.held) >= HELD:
-            self._release(archive, "too many wait")
-
-    def forget(self) -> None:
-        """The server will send again whatever waits."""
-        for archive in self._archives.values():
-            archive.held.clear()
-
-    def _release(self, archive: Archive, impatience: str = "") -> None:
-        if impatience:
-            logger.warning("archive=%s live messages go ahead: %s", archive.jid, impatience)
-        held, archive.held = archive.held, []
-        archive.live.set()
-        for arrival, settle in held:
-            self._let_in(archive, arrival, settle)
-        if not held:
-            self._arrive(archive, None)
-
-    def _let_in(self, archive: Archive, arrival: Arrival, settle: Settle) -> None:
         if arrival.delivery in archive.passed:  # the server had kept it for us besides
             settle()
             return
+        if not archive.live.is_set():
+            self._be_patient(archive)
+            arrival = replace(arrival, behind=archive.name)
         self._intake.put(arrival, partial(self._committed, archive, arrival, settle))
+
+    def _be_patient(self, archive: Archive) -> None:
+        if archive.patience is None:
+            loop = asyncio.get_running_loop()
+            archive.patience = loop.call_later(PATIENCE_SECONDS, self._go_ahead, archive)
+
+    def _go_ahead(self, archive: Archive) -> None:
+        logger.warning("archive=%s live messages go ahead: it was not read in time", archive.jid)
+        self._release(archive)
+
+    def _release(self, archive: Archive) -> None:
+        archive.be_impatient()
+        archive.live.set()
+        release = Release(archive.name, archive.passed)
+        self._intake.put(release, partial(self._arrive, archive, None))
 
     def _committed(self, archive: Archive, arrival: Arrival, settle: Settle) -> None:
         settle()
@@ -164,11 +188,14 @@ class CatchUp:
 
     def _arrive(self, archive: Archive, place: Place | None) -> None:
         """Everything up to here is committed; while the archive is unread that proves nothing."""
-        place = place or (archive.stand if archive.place is None else None)
-        if place is None or archive.behind or self._archives.get(archive.jid) is not archive:
+        if archive.behind:
+            archive.reached = place or archive.reached
+            return
+        place = place or archive.reached or (archive.stand if archive.place is None else None)
+        if place is None or self._archives.get(archive.jid) is not archive:
             return
         first = archive.place is None
-        archive.place, archive.stand = place, None
+        archive.place, archive.stand, archive.reached = place, None, None
         self.notes.moved(archive.jid, place, urgent=first)
 
     # Past
@@ -186,8 +213,8 @@ class CatchUp:
         archive = self._archive(jid)
         if not archive.behind:
             return
-        loop = asyncio.get_running_loop()
-        patience = loop.call_later(PATIENCE_SECONDS, self._release, archive, "the archive is slow")
+        if not archive.live.is_set():
+            self._be_patient(archive)
         try:
             async with self._at_once:
                 await self._read(archive, reader)
@@ -197,8 +224,6 @@ class CatchUp:
         else:
             archive.behind = False
             archive.trouble = ""
-        finally:
-            patience.cancel()
         self._release(archive)
         self._historian.caught_up(jid)
 

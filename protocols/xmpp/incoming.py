@@ -64,9 +64,7 @@ class Incoming:
     def resumed(self, *, again: bool) -> None:
         """See ``Receiver``."""
         self.intake.release(forget=again)
-        if again:
-            self.catchup.forget()
-        else:
+        if not again:
             self.catchup.close(self.us.jid)
 
     def _guarded(

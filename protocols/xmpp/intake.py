@@ -33,8 +33,22 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """The turn of those arrivals has come that wait behind a name, before all that is put now.
+
+    ``settled`` are deliveries that nobody is to be given any more.
+    """
+
+    name: str
+    settled: frozenset[str]
+
+
+Put = Arrival | Unreadable | Release
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
-    item: Arrival | Unreadable
+    item: Put
     settle: Settle
 
 
@@ -71,8 +85,8 @@ class Intake:
         """Whether reading may go on."""
         return len(self._waiting) <= CAPACITY // 2
 
-    def put(self, item: Arrival | Unreadable, settle: Settle) -> None:
-        """Queue an arrival; ``settle`` is called when it is committed."""
+    def put(self, item: Put, settle: Settle) -> None:
+        """Queue an arrival, or a release; ``settle`` is called when it is committed."""
         self._waiting.append(_Waiting(item, settle))
         self._empty.clear()
         self._more.set()
@@ -85,8 +99,10 @@ class Intake:
     def release(self, *, forget: bool) -> None:
         """Go on writing; ``forget`` what waits if the server is going to send it again."""
         if forget:
-            self._waiting.clear()
-            self._empty.set()
+            ours = [waiting for waiting in self._waiting if isinstance(waiting.item, Release)]
+            self._waiting = deque(ours)
+            if not ours:
+                self._empty.set()
         self._open.set()
 
     async def drain(self, seconds: float) -> None:
@@ -137,8 +153,10 @@ class Intake:
         self._listener()
 
     async def _commit(self) -> int:
-        """Commit the leading arrivals, or set aside the leading one that is none."""
+        """Commit the leading arrivals, or what else leads; how many are done with."""
         first = self._waiting[0].item
+        if isinstance(first, Release):
+            return 0 if await self._port.release(first.name, first.settled) else 1
         if isinstance(first, Unreadable):
             await self._port.set_aside(first.delivery, first.raw, first.error)
             return 1

@@ -161,6 +161,7 @@ class Server(ProtocolServer):
     async def run(self) -> None:
         """Keep a session until cancelled or closed; raises ``CredentialsRefused``."""
         await self._attendance.recall()
+        await self._catchup.recall()
         # The connection ends first: what has arrived is still written while it says goodbye.
         tasks = [asyncio.create_task(part.run()) for part in self._parts()]
         try:
@@ -173,6 +174,7 @@ class Server(ProtocolServer):
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             self._connection.end()
+            self._catchup.end()
             self._proofs.abandon()
 
     def _parts(self) -> Iterable[Part]:

@@ -625,6 +625,7 @@ async def test_while_the_ledger_is_away_nothing_is_acknowledged_and_all_comes_ag
     for text in TEXTS[:20]:
         alice.say(f"bot@{HOST}", text)
     await bot.until(State.DEGRADED)
+    await happens(lambda: len(bot.server._intake) >= 20)
     arrivals = bot.server._link.stream.session.arrivals
     handled = arrivals.handled
     link.cut()
