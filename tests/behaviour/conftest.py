@@ -29,7 +29,14 @@ PLACES = {
     "web": ("web:default:~alice", "web:default:den"),
 }
 
-ON_BOTH = ("test_changes", "test_deaths", "test_moves", "test_outbox", "test_rooms")
+ON_BOTH = (
+    "test_changes",
+    "test_deaths",
+    "test_held",
+    "test_moves",
+    "test_outbox",
+    "test_rooms",
+)
 """Modules whose tests run over SQLite and over PostgreSQL: they rest on the ledger's queries."""
 
 _numbers = itertools.count(1)
