@@ -104,7 +104,7 @@ class Leases:
             await self._journal.write(partial(self._drop, name=name))
 
     def _drop(self, rows: Rows, name: str) -> None:
-        if queries.holds_lease(rows, name, self.holder):
+        if queries.holds_lease(rows, name, self.holder).value():
             queries.clear_suspicion(rows, name)
         queries.drop_lease(rows, name, self.holder)
 

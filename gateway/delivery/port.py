@@ -18,7 +18,7 @@ from gateway.delivery.status import Status
 from gateway.delivery.telling import take_back
 from gateway.ledger import queries
 from gateway.ledger.queries import Released
-from gateway.ledger.rows import Rows
+from gateway.ledger.rows import Later, Rows, together
 from gateway.media.sources import check_sources
 from gateway.vocabulary.errors import GatewayError, LedgerAway
 from gateway.vocabulary.events import Author, Event, Facts, kind_of
@@ -95,52 +95,70 @@ class AccountPort:
         for arrival in arrivals:
             await self.accept([arrival])
 
-    def _record(self, rows: Rows, arrivals: Sequence[Arrival], at: float) -> list[Recorded | None]:
-        self._check_lease(rows)
-        return [self._record_one(rows, arrival, at) for arrival in arrivals]
+    def _record(
+        self, rows: Rows, arrivals: Sequence[Arrival], at: float
+    ) -> Later[list[Recorded | None]]:
+        """Record them all before the database's answer to any of them is looked at."""
+        lease = self._lease(rows)
+        recorded = together([self._record_one(rows, arrival, at) for arrival in arrivals])
 
-    def _check_lease(self, rows: Rows) -> None:
+        def looked_at() -> list[Recorded | None]:
+            self._check(lease)
+            return recorded.value()
+
+        return Later(looked_at)
+
+    def _lease(self, rows: Rows) -> Later[bool]:
         """A former holder that woke up late writes nothing; the web is everybody's to record."""
-        holder = self._switchboard.leases.holder
-        if not self._keeps_log and not queries.holds_lease(rows, self.account, holder):
+        if self._keeps_log:
+            return Later(lambda: True)
+        return queries.holds_lease(rows, self.account, self._switchboard.leases.holder)
+
+    def _check(self, lease: Later[bool]) -> None:
+        if not lease.value():
             raise LedgerAway(f"{self.account} is at home in another process now")
 
-    def _record_one(self, rows: Rows, arrival: Arrival, at: float) -> Recorded | None:
-        conversation = arrival.conversation
+    def _record_one(
+        self, rows: Rows, arrival: Arrival, at: float
+    ) -> Later[Recorded | None] | Recorded | None:
         check_sources(arrival.event, self.account)
-        event = made_whole(rows, conversation, arrival.facts, arrival.event)
-        number = self._number(rows, arrival, event, at)
+        event = made_whole(rows, arrival.conversation, arrival.facts, arrival.event)
+        told = (self.identity, arrival.delivery, arrival.conversation, event, at)
+        if arrival.behind is not None:
+            held = queries.hold(rows, *told, arrival.behind)
+            return Later(lambda: self._recorded(rows, arrival, held.value(), event))
+        found = queries.record_in_turn(rows, *told)
+        if self._keeps_log:  # in the order of its log, which is written here
+            return self._logged(rows, arrival, found.value(), at)
+        return Later(lambda: self._recorded(rows, arrival, *(found.value() or (None, event))))
+
+    def _recorded(
+        self, rows: Rows, arrival: Arrival, number: int | None, event: Event
+    ) -> Recorded | None:
         if number is None:
-            return self._turn_of(rows, arrival)
+            return None
         self._keep_facts(rows, arrival)
-        seq = None
-        if self._keeps_log and kind_of(event) in SHOWN:
-            event = dict(event)
-            seq, _ = queries.append(rows, conversation, f"{conversation}|i{number}", event, at)
-            queries.rewrite(rows, number, event)
-            if kind_of(event) == "delete":
-                take_back(rows, conversation, event["id"])
+        return Recorded(number, None, event)
+
+    def _logged(
+        self, rows: Rows, arrival: Arrival, found: tuple[int, Event] | None, at: float
+    ) -> Recorded | None:
+        if found is None:
+            return None
+        (number, event), chat = found, arrival.conversation
+        self._keep_facts(rows, arrival)
+        if kind_of(event) not in SHOWN:
+            return Recorded(number, None, event)
+        event = dict(event)
+        seq, _ = queries.append(rows, chat, f"{chat}|i{number}", event, at)
+        queries.rewrite(rows, number, event)
+        if kind_of(event) == "delete":
+            take_back(rows, chat, event["id"])
         return Recorded(number, seq, event)
 
     def _keep_facts(self, rows: Rows, arrival: Arrival) -> None:
         if self._switchboard.knows(arrival.conversation) != arrival.facts:
             queries.keep_facts(rows, arrival.conversation, self.account, arrival.facts)
-
-    def _number(self, rows: Rows, arrival: Arrival, event: Event, at: float) -> int | None:
-        told = (self.identity, arrival.delivery, arrival.conversation, event, at)
-        if arrival.behind is None:
-            return queries.record(rows, *told)
-        return queries.hold(rows, *told, arrival.behind)
-
-    def _turn_of(self, rows: Rows, arrival: Arrival) -> Recorded | None:
-        """What came before and waits, if it comes now in its place among what is told."""
-        if arrival.behind is not None or arrival.delivery is None:
-            return None
-        found = queries.release_delivery(rows, self.identity, arrival.delivery)
-        if found is None:
-            return None
-        self._keep_facts(rows, arrival)
-        return Recorded(found.id, None, found.event)
 
     def _arrived(self, arrivals: Sequence[Arrival], recorded: Sequence[Recorded | None]) -> None:
         for arrival, row in zip(arrivals, recorded, strict=True):
@@ -167,7 +185,7 @@ class AccountPort:
         return released.taken == PORTION
 
     def _release(self, rows: Rows, name: str, settled: Container[str | None]) -> Released:
-        self._check_lease(rows)
+        self._check(self._lease(rows))
         return queries.release(rows, self.identity, name, PORTION, settled)
 
     def _released(self, released: Released) -> Released:

@@ -28,7 +28,7 @@ from gateway.ledger import queries
 from gateway.ledger.chain import Chain
 from gateway.ledger.journal import Operation
 from gateway.ledger.queries import Received
-from gateway.ledger.rows import Rows
+from gateway.ledger.rows import Later, Rows, together
 from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of, protocol_of, room_key, room_name
@@ -105,8 +105,11 @@ class LedgerRecord:
         for one in done:
             self._suspects.pop(one.item.key, None)
         operations = [send.operation for send in sends if send.operation is not None]
+        operation: Operation[list[Any]] = partial(
+            _handled, conversation=conversation, done=done, sends=operations
+        )
         written = self._journal.write(
-            partial(_handled, conversation=conversation, done=done, sends=operations),
+            operation,
             chain,
             instead=partial(_all_aside, conversation=conversation, done=done),
         )
@@ -215,7 +218,7 @@ def _item_from_received(rows: Rows, received: Received) -> Item:
 
 def _handled(
     rows: Rows, conversation: str, done: Sequence[Done], sends: Sequence[Operation[Any]]
-) -> list[Any]:
+) -> Later[list[Any]]:
     answers = [operation(rows) for operation in sends]
     for one in done:
         for step in one.steps:
@@ -223,7 +226,7 @@ def _handled(
         if one.changes:
             queries.change_session(rows, conversation, one.changes)
         _settle(rows, conversation, one.item)
-    return answers
+    return together(answers)
 
 
 def _settle(rows: Rows, conversation: str, item: Item) -> None:

@@ -15,7 +15,7 @@ from gateway.delivery.record import Send
 from gateway.delivery.telling import take_back
 from gateway.ledger import queries
 from gateway.ledger.queries import Outgoing
-from gateway.ledger.rows import Rows
+from gateway.ledger.rows import Later, Rows
 from gateway.vocabulary.events import Author, Event, kind_of
 from gateway.vocabulary.ids import account_of, protocol_of, room_name
 from gateway.vocabulary.refs import key_of_send, made_ref
@@ -186,11 +186,11 @@ def _entry_meant(rows: Rows, chat: str, reference: str) -> str | None:
     return reference if reference.isdecimal() else None
 
 
-def _queued(rows: Rows, suspect: int | None, **row: Any) -> int | None:
-    number = queries.queue(rows, **row)
-    if number is not None:
+def _queued(rows: Rows, suspect: int | None, **row: Any) -> Later[int | None]:
+    queued = queries.queue_later(rows, **row)
+    if suspect is not None and queued.value() is not None:
         spare(rows, suspect)
-    return number
+    return queued
 
 
 def spare(rows: Rows, suspect: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 Row = tuple[Any, ...]
@@ -19,19 +19,41 @@ def _question_marks(sql: str) -> str:
 
 
 class Later(Generic[T]):
-    """What a statement will have answered once it was sent; asking for it sends it."""
+    """What will be known once statements were sent; asking for it sends them."""
 
-    __slots__ = ("_read", "_rows", "row")
+    __slots__ = ("value",)
 
-    def __init__(self, rows: Rows, read: Callable[[Row | None], T]) -> None:
+    def __init__(self, value: Callable[[], T]) -> None:
+        self.value = value
+
+
+def known(found: T | Later[T]) -> T:
+    """What an operation found, whether or not it left the asking to its caller."""
+    return found.value() if isinstance(found, Later) else found
+
+
+def together(parts: Sequence[T | Later[T]]) -> Later[list[T]]:
+    """What several operations will have found: nothing is asked for one by one."""
+    return Later(lambda: [known(part) for part in parts])
+
+
+def id_from_row(row: Row | None) -> int | None:
+    """The id that an insertion returned; None if it inserted nothing."""
+    return None if row is None else int(row[0])
+
+
+class Answer:
+    """The first row that a statement answered, when it was sent."""
+
+    __slots__ = ("row", "sent")
+
+    def __init__(self) -> None:
         self.row: Row | None = None
-        self._rows = rows
-        self._read = read
+        self.sent = False
 
-    def value(self) -> T:
-        """The answer."""
-        self._rows.flush()
-        return self._read(self.row)
+    def take(self, row: Row | None) -> None:
+        """It was sent, and this is what came."""
+        self.row, self.sent = row, True
 
 
 class Rows:
@@ -48,7 +70,7 @@ class Rows:
         self._wrap = connection.wrap_database_errors
         self._cursor = connection.connection.cursor()
         self._gathers = gathers and self.vendor == "postgresql"
-        self._gathered: list[tuple[str, Later[Any] | None]] = []
+        self._gathered: list[tuple[str, Answer | None]] = []
 
     def run(self, sql: str, *parameters: Any) -> None:
         """Carry out a statement."""
@@ -75,12 +97,17 @@ class Rows:
 
     def later(self, read: Callable[[Row | None], T], sql: str, *parameters: Any) -> Later[T]:
         """The first row of the answer, as ``read`` sees it, when somebody asks for it."""
-        found = Later(self, read)
+        answer = Answer()
         if self._gathers:
-            self._gather(sql, parameters, found)
+            self._gather(sql, parameters, answer)
         else:
-            found.row = self.one(sql, *parameters)
-        return found
+            answer.take(self.one(sql, *parameters))
+        return Later(partial(self._read, answer, read))
+
+    def _read(self, answer: Answer, read: Callable[[Row | None], T]) -> T:
+        if not answer.sent:
+            self.flush()
+        return read(answer.row)
 
     def forget(self) -> None:
         """Drop what was gathered and not sent."""
@@ -93,14 +120,14 @@ class Rows:
         gathered, self._gathered = self._gathered, []
         with self._wrap:
             self._cursor.execute("; ".join(sql for sql, _ in gathered))
-            for _, later in gathered:
-                if later is not None:
-                    later.row = self._cursor.fetchone()
+            for _, answer in gathered:
+                if answer is not None:
+                    answer.take(self._cursor.fetchone())
                 self._cursor.nextset()
 
-    def _gather(self, sql: str, parameters: Sequence[Any], later: Later[Any] | None) -> None:
+    def _gather(self, sql: str, parameters: Sequence[Any], answer: Answer | None) -> None:
         with self._wrap:
-            self._gathered.append((self._cursor.mogrify(sql, parameters), later))
+            self._gathered.append((self._cursor.mogrify(sql, parameters), answer))
         if len(self._gathered) == GATHERED:
             self.flush()
 

@@ -185,7 +185,6 @@ QUESTIONS: dict[str, Question] = {
     "queue held": lambda ask, rows: ask.waiting.held_by_name(rows),
     "names held": lambda ask, rows: ask.names_held(rows, "1"),
     "release": lambda ask, rows: ask.release(rows, "1", "the past", 64, ()),
-    "release one": lambda ask, rows: ask.release_delivery(rows, "1", "d"),
     "queue out": lambda ask, rows: ask.waiting.queued_by_account(rows),
     "lines": lambda ask, rows: ask.lines(rows, ACCOUNT, "", 100, broadcast=False),
     "line": lambda ask, rows: ask.line(rows, ACCOUNT, PERSON, 16),

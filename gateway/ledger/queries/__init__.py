@@ -22,7 +22,7 @@ from gateway.ledger.queries.copies import (
     native_from_origin,
     topic_with,
 )
-from gateway.ledger.queries.held import Released, hold, names_held, release, release_delivery
+from gateway.ledger.queries.held import Released, hold, names_held, record_in_turn, release
 from gateway.ledger.queries.inbox import (
     Received,
     clear_suspicion,
@@ -65,7 +65,16 @@ from gateway.ledger.queries.log import (
     seq_of,
 )
 from gateway.ledger.queries.names import aliases, name_now, rename
-from gateway.ledger.queries.outbox import Outgoing, line, lines, outcome, part_sent, queue, sent
+from gateway.ledger.queries.outbox import (
+    Outgoing,
+    line,
+    lines,
+    outcome,
+    part_sent,
+    queue,
+    queue_later,
+    sent,
+)
 from gateway.ledger.queries.reactions import react
 from gateway.ledger.queries.retention import (
     Pruned,
@@ -149,12 +158,13 @@ __all__ = [
     "prune_inbox",
     "prune_outbox",
     "queue",
+    "queue_later",
     "react",
     "received_from_row",
     "record",
+    "record_in_turn",
     "record_later",
     "release",
-    "release_delivery",
     "rename",
     "rewrite",
     "rewrite_entry",

@@ -12,9 +12,9 @@ from functools import partial
 
 import orjson
 
-from gateway.ledger.models import HANDLED, HELD
+from gateway.ledger.models import HANDLED, HELD, NEW
 from gateway.ledger.queries.inbox import Received
-from gateway.ledger.rows import Later, Row, Rows
+from gateway.ledger.rows import Later, Row, Rows, id_from_row
 from gateway.ledger.values import text_from_value
 from gateway.vocabulary.events import Event
 
@@ -35,9 +35,10 @@ def hold(
     event: Event,
     at: float,
     name: str,
-) -> int | None:
+) -> Later[int | None]:
     """Commit an arrival that waits; None if the network had delivered it before."""
-    row = rows.one(
+    return rows.later(
+        id_from_row,
         "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at, state, held)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (identity, delivery) DO NOTHING RETURNING id",
@@ -49,7 +50,6 @@ def hold(
         HELD,
         name,
     )
-    return None if row is None else int(row[0])
 
 
 def names_held(rows: Rows, identity: str) -> list[str]:
@@ -74,10 +74,32 @@ def release(
     return Released([arrival.value() for arrival in let_go], len(found))
 
 
-def release_delivery(rows: Rows, identity: str, delivery: str) -> Received | None:
-    """Let one go whose turn it is now; None if none waits with this delivery id."""
-    row = rows.one(f"{_WAITING} AND delivery = %s", identity, delivery)
-    return None if row is None else _let_go(rows, identity, row).value()
+def record_in_turn(
+    rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
+) -> Later[tuple[int, Event] | None]:
+    """Commit an arrival, or let the one go that waits with its delivery id, in its place.
+
+    Its number and its event; None if the network had delivered it before and it does not wait.
+    """
+    return rows.later(
+        partial(_in_turn, event),
+        "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (identity, delivery) DO UPDATE"
+        f" SET id = excluded.id, state = {NEW}, held = NULL WHERE gateway_inbox.held IS NOT NULL"
+        " RETURNING id, CASE WHEN at = %s THEN NULL ELSE event END",
+        identity,
+        delivery,
+        conversation,
+        text_from_value(event),
+        at,
+        at,
+    )
+
+
+def _in_turn(event: Event, row: Row | None) -> tuple[int, Event] | None:
+    if row is None:
+        return None
+    return int(row[0]), event if row[1] is None else orjson.loads(row[1])
 
 
 _WAITING = (

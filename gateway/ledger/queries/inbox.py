@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.ledger.models import DEAD, HANDLED, NEW, WAITING
-from gateway.ledger.rows import Later, Row, Rows
+from gateway.ledger.rows import Later, Row, Rows, id_from_row
 from gateway.ledger.values import text_from_anything, text_from_value
 from gateway.vocabulary.events import Event
 from gateway.vocabulary.text import clean
@@ -46,7 +46,7 @@ def record_later(
 ) -> Later[int | None]:
     """The same, where the answer can wait for others."""
     return rows.later(
-        _number,
+        id_from_row,
         "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (identity, delivery) DO NOTHING RETURNING id",
         identity,
@@ -55,10 +55,6 @@ def record_later(
         text_from_value(event),
         at,
     )
-
-
-def _number(row: Row | None) -> int | None:
-    return None if row is None else int(row[0])
 
 
 def rewrite(rows: Rows, inbox: int, event: Event) -> None:

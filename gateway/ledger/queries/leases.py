@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.ledger.rows import Row, Rows
+from gateway.ledger.rows import Later, Row, Rows
 
 
 def keep_note(rows: Rows, account: str, name: str, value: str) -> None:
@@ -27,11 +27,13 @@ def lease(rows: Rows, name: str) -> Row | None:
     return rows.one("SELECT holder, host, pid, until FROM gateway_lease WHERE name = %s", name)
 
 
-def holds_lease(rows: Rows, name: str, holder: str) -> bool:
+def holds_lease(rows: Rows, name: str, holder: str) -> Later[bool]:
     """Whether a lease is this holder's still."""
-    return (
-        rows.one("SELECT 1 FROM gateway_lease WHERE name = %s AND holder = %s", name, holder)
-        is not None
+    return rows.later(
+        lambda row: row is not None,
+        "SELECT 1 FROM gateway_lease WHERE name = %s AND holder = %s",
+        name,
+        holder,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from gateway.ledger.models import QUEUED, REFUSED, SENT, UNKNOWN
-from gateway.ledger.rows import Rows
+from gateway.ledger.rows import Later, Rows, id_from_row
 from gateway.ledger.values import text_from_value
 from gateway.vocabulary.events import Event
 
@@ -37,7 +37,25 @@ def queue(
     broadcast: bool = False,
 ) -> int | None:
     """Queue an event for a network; None if this key had queued one before."""
-    row = rows.one(
+    return queue_later(
+        rows, account, conversation, key, sender, event, at, broadcast=broadcast
+    ).value()
+
+
+def queue_later(
+    rows: Rows,
+    account: str,
+    conversation: str,
+    key: str,
+    sender: str,
+    event: Event,
+    at: float,
+    *,
+    broadcast: bool = False,
+) -> Later[int | None]:
+    """The same, where the answer can wait for others."""
+    return rows.later(
+        id_from_row,
         "INSERT INTO gateway_outbox (account, conversation, key, sender, event, broadcast, at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (key) DO NOTHING RETURNING id",
         account,
@@ -48,7 +66,6 @@ def queue(
         broadcast,
         at,
     )
-    return None if row is None else int(row[0])
 
 
 # The state stands in the statement, as in the condition of the index: SQLite uses it only so.
