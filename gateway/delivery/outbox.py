@@ -14,8 +14,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -246,8 +245,7 @@ class Outbox:
             if not self.at_home():
                 raise asyncio.CancelledError  # another process sends the rest of the line
             try:
-                async with self._place(broadcast()):
-                    return await self.server.deliver(row.conversation, facts, part)
+                return await self._in_its_place(row.conversation, facts, part, broadcast())
             except Delayed as delayed:
                 self.pace.hold(delayed.seconds, None if delayed.whole_account else row.conversation)
             except NotSent as error:
@@ -270,8 +268,12 @@ class Outbox:
     def _yields(self, conversation: str) -> bool:
         return self._lines[conversation].yields
 
-    @asynccontextmanager
-    async def _place(self, broadcast: bool) -> AsyncIterator[None]:
-        """One of the deliveries that run at once."""
-        async with self._broadcast_room if broadcast else nullcontext(), self._room:
-            yield
+    async def _in_its_place(
+        self, conversation: str, facts: Facts, part: Event, broadcast: bool
+    ) -> str | None:
+        """Deliver as one of those that run at once."""
+        if broadcast:
+            async with self._broadcast_room:
+                return await self._in_its_place(conversation, facts, part, broadcast=False)
+        async with self._room:
+            return await self.server.deliver(conversation, facts, part)
