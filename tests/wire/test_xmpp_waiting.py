@@ -34,18 +34,33 @@ from test_xmpp_server import (
 PAST = numbered(0, 3)
 
 
+class Archives(asyncio.Event):
+    """Archives whose answers come while it is set; they are as of then, or of when it was asked."""
+
+    def __init__(self, *, as_of_then: bool = True) -> None:
+        super().__init__()
+        self.asked = 0
+        self.set()
+        self._as_of_then, self._page = as_of_then, Reader.page
+
+    async def page(self, *given: Any, **named: Any) -> Any:
+        """Answer, some time."""
+        found = None if self._as_of_then else await self._page(*given, **named)
+        self.asked += 1
+        await self.wait()
+        return found or await self._page(*given, **named)
+
+
 @pytest.fixture
-def archives(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Archives answer while it is set."""
-    answering, page = asyncio.Event(), Reader.page
+def archives(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Archives:
+    """Those that all ask."""
+    archives = Archives(as_of_then=getattr(request, "param", True))
 
-    async def slowly(*given: Any, **named: Any) -> Any:
-        await answering.wait()
-        return await page(*given, **named)
+    async def page(*given: Any, **named: Any) -> Any:
+        return await archives.page(*given, **named)
 
-    monkeypatch.setattr(Reader, "page", slowly)
-    answering.set()
-    return answering
+    monkeypatch.setattr(Reader, "page", page)
+    return archives
 
 
 async def speak(alice: Person, *texts: str) -> None:
@@ -59,7 +74,7 @@ async def speak(alice: Person, *texts: str) -> None:
 async def waiting(
     lives: Lives,  # noqa: F811
     alice: Person,
-    archives: asyncio.Event,
+    archives: Archives,
     **changes: Any,
 ) -> Bot:
     """One that came back, and in whose archives there are ``PAST`` and what was said since."""
@@ -67,7 +82,9 @@ async def waiting(
     await bot.stop()
     await speak(alice, *PAST)
     archives.clear()
+    archives.asked = 0
     again = await lives.begin(LOBBY, **changes)
+    await happens(lambda: archives.asked == 2)
     await speak(alice, "live")
     # A server may keep private messages for us besides (offline), and bring them live.
     await happens(lambda: [one.event["text"] for one in again.port.waiting].count("live") == 2)
@@ -82,7 +99,7 @@ def told(bot: Bot) -> tuple[list[str], list[str]]:
 async def test_live_messages_are_acknowledged_and_told_behind_the_past(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
-    archives: asyncio.Event,
+    archives: Archives,
 ) -> None:
     again = await waiting(lives, await people("alice", "lobby"), archives)
     stream = again.server._link.stream
@@ -98,7 +115,7 @@ async def test_live_messages_are_acknowledged_and_told_behind_the_past(
 async def test_what_waited_over_a_crash_comes_before_what_was_said_meanwhile(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
-    archives: asyncio.Event,
+    archives: Archives,
     link: Link,  # noqa: F811
 ) -> None:
     alice = await people("alice", "lobby")
@@ -113,10 +130,11 @@ async def test_what_waited_over_a_crash_comes_before_what_was_said_meanwhile(
     assert told(again) == (["first", *PAST, "live", "missed", "new"],) * 2
 
 
+@pytest.mark.parametrize("archives", [False], indirect=True)
 async def test_the_place_moves_behind_what_waited(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
-    archives: asyncio.Event,
+    archives: Archives,
 ) -> None:
     again = await waiting(lives, await people("alice", "lobby"), archives)
     archives.set()
@@ -130,7 +148,7 @@ async def test_the_place_moves_behind_what_waited(
 async def test_what_waited_and_is_passed_over_is_told_to_nobody(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
-    archives: asyncio.Event,
+    archives: Archives,
 ) -> None:
     alice = await people("alice", "lobby")
     again = await waiting(lives, alice, archives, catch_up_messages=2)
@@ -146,7 +164,7 @@ async def test_what_waited_and_is_passed_over_is_told_to_nobody(
 async def test_what_waits_in_a_room_that_is_left_is_told(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
-    archives: asyncio.Event,
+    archives: Archives,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("protocols.xmpp.attendance.LINGER_SECONDS", 0.1)
