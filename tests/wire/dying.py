@@ -24,6 +24,7 @@ from typing import Any
 
 COMMITS = {
     "inbox": "AccountPort._record",
+    "release": "AccountPort._release",
     "outbox": "_queued",
     "handled": "_handled",
     "copies": "._sent",
@@ -40,6 +41,7 @@ POINTS = tuple(
         *("inbox of telegram", "outbox of telegram", "handled of telegram", "copies of telegram"),
         "delivery of telegram",
         *("inbox of xmpp", "outbox of xmpp", "handled of xmpp", "copies of xmpp", "note of xmpp"),
+        "release of xmpp",
         *("write of xmpp", "answer of xmpp", "offset of xmpp"),
         *("inbox of web", "handled of web", "web log of web", "offset of web"),
         *("entry of room", "handled of room"),

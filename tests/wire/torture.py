@@ -75,8 +75,8 @@ POINTS = (
 )
 """Where Telegram kills: when it is asked to confirm updates or to show something, before it does,
 and after that but before it answers."""
-RARE = ("note",)
-"""Points that are passed once a second at most."""
+RARE = ("note", "release")
+"""Points that are passed once a second at most, or once in a session."""
 
 Say = Callable[[str], Awaitable[Any]]
 Trouble = Callable[[], Awaitable[None]]
