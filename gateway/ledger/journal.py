@@ -5,7 +5,8 @@ the operation is on disk. A thread takes all that waits, runs it in the order it
 transaction, and commits once; while it commits, the next batch gathers by itself.
 
 An operation may run more than once, because a batch that fails is repeated: it must depend on
-nothing but the database and its arguments. A batch that fails on its data is halved until the
+nothing but the database and its arguments. One that was committed is not repeated when only the
+answer was lost: ``receipts``. A batch that fails on its data is halved until the
 operation that does it stands alone; its future raises, and nobody else's waits for it. A database
 that is locked or away fails nothing: the batch waits, ``away`` says why, and after ``patience``
 seconds the futures raise ``LedgerAway``. Operations of one ``Chain`` stay in line even then: behind
@@ -34,7 +35,8 @@ from django.db import (
 
 from gateway.ledger import queries
 from gateway.ledger.chain import Chain
-from gateway.ledger.rows import Later, Rows
+from gateway.ledger.receipts import Receipts
+from gateway.ledger.rows import Later, Rows, known
 from gateway.vocabulary.errors import LedgerAway
 
 logger = logging.getLogger(__name__)
@@ -134,6 +136,7 @@ class Journal:
         self.operations = 0
         self.depth = 0
         """How many operations wait."""
+        self._receipts = Receipts()
         self._gathered: list[Pending[Any]] = []
         """What this turn of the loop has brought; the writer gets it at once, when it is over."""
         self._waiting: SimpleQueue[list[Pending[Any]] | None] = SimpleQueue()
@@ -224,7 +227,7 @@ class Journal:
         connection = connections[self.using]
         try:
             found = operation(Rows(connection))
-            return found.value() if isinstance(found, Later) else found
+            return known(found)
         except (OperationalError, InterfaceError) as error:
             connection.close()
             raise LedgerAway(f"the ledger cannot be read: {error}") from error
@@ -256,6 +259,7 @@ class Journal:
     def _commit(self, batch: list[Pending[Any]]) -> None:
         """Bring a batch to disk or give each operation its error; returns when it is settled."""
         batch = [pending for pending in batch if pending.stands]
+        self._receipts.begin()
         while batch:
             try:
                 self._run(batch)
@@ -272,13 +276,19 @@ class Journal:
     def _run(self, batch: list[Pending[Any]]) -> None:
         with self._transaction() as rows:
             queries.become_the_writer(rows)
-            for pending in batch:
-                pending.result = pending.operation(rows)
-            for pending in batch:
-                if isinstance(pending.result, Later):
-                    pending.result = pending.result.value()
+            if not self._receipts.found(rows):  # else only the answer to its commit was lost
+                self._carry_out(rows, batch)
+                self._receipts.leave(rows)
+        self._receipts.keep()
         self.commits += 1
         self.operations += len(batch)
+
+    def _carry_out(self, rows: Rows, batch: list[Pending[Any]]) -> None:
+        """All of them, before the answer to any is waited for; every answer, before the commit."""
+        for pending in batch:
+            pending.result = pending.operation(rows)
+        for pending in batch:
+            pending.result = known(pending.result)
 
     @contextmanager
     def _transaction(self) -> Iterator[Rows]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dj_database_url
 import pytest
+from django.core.management import call_command
 from django.db import connections
 
 from services import postgres
@@ -29,8 +30,15 @@ async def database() -> AsyncIterator[None]:
         parsed: Any = dj_database_url.parse(server.url)
         default = connections.databases["default"]
         connections.databases[ALIAS] = {**default, **parsed, "OPTIONS": POSTGRES_OPTIONS}
+        await asyncio.to_thread(make)
         yield
         del connections.databases[ALIAS]
+
+
+def make() -> None:
+    """Make our tables."""
+    call_command("migrate", database=ALIAS, verbosity=0, interactive=False)
+    connections[ALIAS].close()
 
 
 def hang() -> None:

@@ -76,6 +76,7 @@ from gateway.ledger.queries.outbox import (
     sent,
 )
 from gateway.ledger.queries.reactions import react
+from gateway.ledger.queries.receipts import clear_receipts, has_receipt, leave_receipt
 from gateway.ledger.queries.retention import (
     Pruned,
     prune_copies,
@@ -111,6 +112,7 @@ __all__ = [
     "buttons_under",
     "change_buttons",
     "change_session",
+    "clear_receipts",
     "clear_suspicion",
     "conversations_unhandled",
     "copies",
@@ -124,6 +126,7 @@ __all__ = [
     "facts_and_session",
     "forget_copy",
     "groups_and_members",
+    "has_receipt",
     "heads",
     "hold",
     "holds_lease",
@@ -138,6 +141,7 @@ __all__ = [
     "lease",
     "leave",
     "leave_group",
+    "leave_receipt",
     "line",
     "lines",
     "members",

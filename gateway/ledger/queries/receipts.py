@@ -1,0 +1,45 @@
+"""What a transaction leaves behind, by which its writer knows later that it took effect.
+
+For PostgreSQL. A transaction's number would not do: a server that crashes may give it to another.
+"""
+
+from __future__ import annotations
+
+from gateway.ledger.rows import Later, Rows
+
+_OURS = "account = 'journal'"
+_WROTE = "txid_current_if_assigned() IS NOT NULL"
+"""Whether the transaction has written: one that has not costs nothing, and may be repeated."""
+
+
+def leave_receipt(rows: Rows, name: str, former: str, at: float) -> Later[bool]:
+    """Leave a receipt in the place of a former one; whether there was anything to leave it for.
+
+    A row of its own each time: one that changes with each commit grows a chain of versions as long
+    as somebody looks at an old one, as a dump does, and each change would walk along it.
+    """
+    left = rows.later(
+        lambda row: row is not None,
+        "INSERT INTO gateway_note (account, name, value)"
+        f" SELECT 'journal', %s, %s WHERE {_WROTE} RETURNING name",
+        name,
+        _text(at),
+    )
+    rows.run(f"DELETE FROM gateway_note WHERE {_OURS} AND name = %s AND {_WROTE}", former)
+    return left
+
+
+def has_receipt(rows: Rows, name: str) -> bool:
+    """Whether the transaction took effect that left this."""
+    sql = f"SELECT 1 FROM gateway_note WHERE {_OURS} AND name = %s"
+    return rows.one(sql, name) is not None
+
+
+def clear_receipts(rows: Rows, before: float) -> None:
+    """Take away what processes left that ended."""
+    rows.run(f"DELETE FROM gateway_note WHERE {_OURS} AND value < %s", _text(before))
+
+
+def _text(at: float) -> str:
+    """A time as text whose order is that of times."""
+    return f"{at:012.0f}"
