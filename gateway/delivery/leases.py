@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ class Leases:
         self._host = socket.gethostname()
         self._wanted: set[str] = set()
         self._held: dict[str, float] = {}
+        self._renewed_at = time.monotonic()
 
     def holds(self, name: str) -> bool:
         """Whether an account is at home here."""
@@ -55,7 +56,7 @@ class Leases:
     async def keep(self) -> None:
         """Renew for ever."""
         while True:
-            await asyncio.sleep(self.seconds / 3)
+            await asyncio.sleep(self._renewed_at + self.seconds / 3 - time.monotonic())
             try:
                 await self.renew()
             except LedgerAway as error:
@@ -65,16 +66,17 @@ class Leases:
     async def renew(self) -> None:
         """Renew what is held and take what is free."""
         self._notice_losses()
-        for name in sorted(self._wanted):
-            asked_at = time.monotonic()
-            taken = await self._journal.write(partial(self._take, name=name))
-            if not taken:
-                continue
+        self._renewed_at = asked_at = time.monotonic()
+        names = sorted(self._wanted)
+        for name in await self._journal.write(partial(self._take_what_is_free, names=names)):
             gained = not self.holds(name)
             self._held[name] = asked_at + self.seconds * 2 / 3
             if gained:
                 self.elsewhere.pop(name, None)
                 self.gained(name)
+
+    def _take_what_is_free(self, rows: Rows, names: Sequence[str]) -> list[str]:
+        return [name for name in names if self._take(rows, name)]
 
     def _take(self, rows: Rows, name: str) -> bool:
         row = queries.lease(rows, name)

@@ -32,6 +32,9 @@ from protocols.telegram.request import (
     words_from_error,
 )
 
+PARTING_SECONDS = 0.8
+"""How long a call under way may take when we leave; a gateway that stops gives us a second."""
+
 FALLBACK_SECONDS = 0.25
 """How long one address of the server is tried alone (RFC 8305)."""
 
@@ -50,21 +53,22 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: Any = None
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self.answer: asyncio.Future[tuple[int, bytes]] | None = None
+        """What the exchange under way waits for."""
         self._body: list[bytes] = []
         self._answering = False
 
     async def exchange(self, request: bytes, seconds: float) -> tuple[int, bytes]:
         """Write a request and return status and body; raises ``AnswerLost``."""
         answer: asyncio.Future[tuple[int, bytes]] = self._loop.create_future()
-        self._answer = answer
+        self.answer = answer
         timer = self._loop.call_later(seconds, self._lose, "timeout")
         self._transport.write(request)
         try:
             return await answer
         finally:
             timer.cancel()
-            self._answer = None
+            self.answer = None
             if answer.cancelled() or answer.exception() is not None:
                 self.close()
 
@@ -76,12 +80,12 @@ class Connection(asyncio.Protocol):
 
     def _lose(self, reason: str) -> None:
         self.usable = False
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(AnswerLost(f"no answer ({reason})"))
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(AnswerLost(f"no answer ({reason})"))
 
     def _end(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result((self._parser.get_status_code(), b"".join(self._body)))
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result((self._parser.get_status_code(), b"".join(self._body)))
 
     # asyncio.Protocol
 
@@ -92,7 +96,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something of an answer came."""
-        if self._answer is None:
+        if self.answer is None:
             self.close()  # nobody asked: what a server says before it hangs up
             return
         try:
@@ -233,11 +237,17 @@ class Connections:
         else:
             connection.close()
 
-    def close(self) -> None:
-        """Close all of them; a call under way raises ``AnswerLost``."""
-        for connection in [*self._idle, *self._busy]:
-            connection.close()
+    async def close(self) -> None:
+        """Close all of them; a call that is not answered soon raises ``AnswerLost``.
+
+        What is under way has its effect anyhow: better to hear of it than to do it again.
+        """
+        leaving = [*self._idle, *self._busy]
         self._idle.clear()
+        if answers := [each.answer for each in self._busy if each.answer is not None]:
+            await asyncio.wait(answers, timeout=PARTING_SECONDS)
+        for connection in leaving:
+            connection.close()
 
 
 def _head(parts: Any) -> str:

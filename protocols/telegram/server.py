@@ -290,7 +290,7 @@ class Server(ProtocolServer):
 
     async def close(self) -> None:
         """Give up the connections; a webhook stays, and Telegram keeps what comes meanwhile."""
-        self.connections.close()
+        await self.connections.close()
         await self.files.close()
         for request in reversed(self.requests):
             await request.shutdown()

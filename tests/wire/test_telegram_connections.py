@@ -23,6 +23,9 @@ class Api:
         self.close = close
         self.connections = 0
         self.tasks = []
+        self.gate = asyncio.Event()
+        """Nothing is answered while it is not set."""
+        self.gate.set()
 
     async def serve(self, reader, writer):
         self.connections += 1
@@ -32,6 +35,7 @@ class Api:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
                 self.requests.append(head + await reader.readexactly(length))
+                await self.gate.wait()
                 answer = self.answers.pop(0)
                 if answer is None:
                     await reader.read()  # until the caller hangs up
@@ -51,7 +55,7 @@ async def calling(api, *, login="", tls=None):
     try:
         yield connections
     finally:
-        connections.close()
+        await connections.close()
         server.close()
         await asyncio.gather(*api.tasks)
 
@@ -182,16 +186,33 @@ async def test_call_that_was_cancelled_leaves_no_answer_to_another():
         assert not connections._idle
 
 
-async def test_closing_ends_calls_under_way():
-    api = Api(None)
+@contextlib.asynccontextmanager
+async def call_under_way(api):
+    """A call that the server has got, and the connections."""
     async with calling(api) as connections:
         call = asyncio.create_task(ask(connections))
         async with asyncio.timeout(5):
             while not api.requests:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
-        connections.close()
+        yield call, connections
+
+
+async def test_closing_ends_calls_that_are_not_answered():
+    async with call_under_way(Api(None)) as (call, connections):
+        await connections.close()
         with pytest.raises(AnswerLost):
             await call
+
+
+async def test_closing_lets_a_call_under_way_be_answered():
+    api = Api(PLAIN)
+    api.gate.clear()
+    async with call_under_way(api) as (call, connections):
+        closing = asyncio.create_task(connections.close())
+        await asyncio.sleep(0)
+        api.gate.set()
+        assert await call == "well"
+        await closing
 
 
 async def test_nobody_there_means_that_nothing_was_written():
