@@ -21,7 +21,7 @@ from gateway.ledger.queries import Released
 from gateway.ledger.rows import Later, Rows, together
 from gateway.media.sources import check_sources
 from gateway.vocabulary.errors import GatewayError, LedgerAway
-from gateway.vocabulary.events import Author, Event, Facts, kind_of
+from gateway.vocabulary.events import Attachment, Author, Event, Facts, kind_of
 from gateway.vocabulary.ids import account_of
 
 if TYPE_CHECKING:
@@ -231,6 +231,10 @@ class AccountPort:
     def pass_on(self, conversation: str, event: Event) -> None:
         """See ``Port.pass_on``."""
         self._switchboard.conversations.tell(conversation, {"key": "", **event})
+
+    async def picture(self, account: str, author: str) -> Attachment | None:
+        """See ``Port.picture``."""
+        return await self._switchboard.picture(account, author)
 
     async def note(self, name: str, value: str) -> None:
         """See ``Port.note``."""

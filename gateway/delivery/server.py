@@ -165,6 +165,12 @@ class Port(Protocol):
     def pass_on(self, conversation: str, event: Event) -> None:
         """Hand an event to the application best effort, unrecorded (typing)."""
 
+    async def picture(self, account: str, author: str) -> Attachment | None:
+        """The picture of somebody on another account's network; None if they have none.
+
+        Raises ``MediaError`` if nobody can say.
+        """
+
     async def note(self, name: str, value: str) -> None:
         """Keep a word of the server's own (an archive id, an offset) in the ledger."""
 
@@ -246,6 +252,13 @@ class ProtocolServer:
         """
         raise MediaError("refused", f"{self.account} has no files")
         yield b""
+
+    async def picture(self, author: str) -> Attachment | None:
+        """A small picture of a person, by their author's id; None if they have none.
+
+        Raises ``MediaError`` if the network does not say.
+        """
+        return None
 
     async def administers(self, conversation: str, author: str) -> bool:
         """Whether this person may link and unlink the chat (private chats: always)."""

@@ -413,6 +413,13 @@ class Switchboard:
             raise ValueError(f"{account_of(conversation)} is not served by this process")
         return await server.call(method, parameters)
 
+    async def picture(self, account: str, author: str) -> Attachment | None:
+        """What somebody looks like, from an account that this process serves."""
+        server = self.servers.get(account)
+        if server is None:
+            raise MediaError("gone", f"{account} is not served here.")
+        return await server.picture(author)
+
     def _open(self, source: str) -> AsyncIterator[bytes]:
         """A file of an account that this process serves."""
         server = self.servers.get(source.partition("/")[0])

@@ -109,6 +109,8 @@ class MemoryPort:
         self.moved: list[tuple[str, str]] = []
         self.topics: dict[tuple[str, str], str] = {}
         """What ``topic_of`` finds."""
+        self.pictures: dict[str, Attachment | MediaError] = {}
+        """What ``picture`` finds, by the author's id."""
         self.away = False
         self.changed = asyncio.Condition()
         self._seen: set[tuple[str, str]] = set()
@@ -182,6 +184,13 @@ class MemoryPort:
     def pass_on(self, conversation: str, event: Event) -> None:
         """See ``Port.pass_on``."""
         self.passed.append((conversation, event))
+
+    async def picture(self, account: str, author: str) -> Attachment | None:
+        """See ``Port.picture``."""
+        found = self.pictures.get(author)
+        if isinstance(found, MediaError):
+            raise found
+        return found
 
     async def note(self, name: str, value: str) -> None:
         """See ``Port.note``."""

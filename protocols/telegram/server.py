@@ -19,7 +19,7 @@ from telegram.error import TelegramError
 from gateway.delivery.server import Limits, Port, ProtocolServer, Rate
 from gateway.delivery.status import State
 from gateway.vocabulary.errors import MediaError, Refused
-from gateway.vocabulary.events import Event, Facts, kind_of
+from gateway.vocabulary.events import Attachment, Event, Facts, kind_of
 from protocols.telegram.answers import SECONDS, Answers
 from protocols.telegram.attachments import own_file_id
 from protocols.telegram.authors import Identity
@@ -29,6 +29,7 @@ from protocols.telegram.delivery import Delivery
 from protocols.telegram.files import Files
 from protocols.telegram.intake import Intake
 from protocols.telegram.outcomes import delivery_error_from, login_error_from
+from protocols.telegram.pictures import Pictures
 from protocols.telegram.places import facts_from_key, place_from_key
 from protocols.telegram.polling import Patience, Poller
 from protocols.telegram.request import ANSWER_SECONDS, AnswerLost, ApiError, Request
@@ -82,6 +83,7 @@ class Server(ProtocolServer):
         self.connections = Connections(f"{settings.api_url}/bot{token}/")
         self.files = Files(self.connections, settings.api_url, token)
         self.delivery = Delivery(self._ask, self.files, port.media)
+        self.pictures = Pictures(self._ask, self.us)
         self.answers = Answers(self._answer_nothing, self.answer_seconds)
         self.topics = Topics()
         self.reads_groups = True
@@ -220,6 +222,10 @@ class Server(ProtocolServer):
             raise MediaError("gone", f"{self.account} does not have the file.")
         async for piece in self.files.pieces(file_id):
             yield piece
+
+    async def picture(self, author: str) -> Attachment | None:
+        """The newest profile photo of a person; raises ``MediaError``."""
+        return await self.pictures.of(author)
 
     async def call(self, method: str, parameters: dict[str, Any]) -> Any:
         """Call any method of the Bot API, but for those that would take our updates away."""

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.testing.port import MemoryPort
 from gateway.vocabulary.errors import NotSent, Refused
+from protocols.xmpp.component.pictures import Pictures
 from protocols.xmpp.component.puppets import NOTE, Puppets
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Bound
@@ -39,7 +40,10 @@ class Stage:
         rooms = Rooms("Robo", SimpleNamespace(), Bound())  # type: ignore[arg-type]
         rooms.add(ROOM).entered.set()
         link: Any = self
-        self.puppets = Puppets("bridge.example.org", self.port, link, rooms, most=most, hours=24)
+        self.pictures = Pictures(self.port)
+        self.puppets = Puppets(
+            "bridge.example.org", self.port, link, rooms, self.pictures, most=most, hours=24
+        )
         return self.puppets
 
     def ready(self) -> Stage:
@@ -72,7 +76,7 @@ class Stage:
         self.puppets.presence(fromstring(f"{head}{inside}</presence>"))
 
     async def speaker(self, author: Any = ADA) -> Any:
-        return await self.puppets.speaker(ROOM, author, "telegram")
+        return await self.puppets.speaker(ROOM, author, "telegram:default")
 
 
 @pytest.fixture
@@ -197,4 +201,4 @@ async def test_we_speak_for_nobody_where_we_are_not_ourselves(
 ) -> None:
     monkeypatch.setattr("protocols.xmpp.component.puppets.ENTER_SECONDS", 0.01)
     with pytest.raises(NotSent, match="not in elsewhere@"):
-        await stage.puppets.speaker("elsewhere@example.org", ADA, "telegram")
+        await stage.puppets.speaker("elsewhere@example.org", ADA, "telegram:default")

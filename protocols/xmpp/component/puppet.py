@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from gateway.vocabulary.errors import NotSent
+from gateway.vocabulary.ids import protocol_of
 from protocols.xmpp.component.address import sent_from
 from protocols.xmpp.component.names import jid_from_author, nicks_from_name
 from protocols.xmpp.elements import ERROR, STANZA_ERRORS
@@ -38,9 +39,12 @@ class Puppet:
     jid: str
     author: str
     name: str
-    network: str
+    account: str = ""
+    """Of the network that they are on; nothing for an operator."""
     nick: str = ""
     """What they are called there, or ask to be called."""
+    looks: str = ""
+    """What their presences bear of their picture (XEP-0153)."""
     spoke_at: float = field(default_factory=time.time)
     since: float = field(default_factory=time.time)
     joined: bool = False
@@ -50,20 +54,29 @@ class Puppet:
     """Why the room does not want this person, while it is not to be asked again."""
     _again_at: float = 0.0
     _renamed: bool = False
+    _before: str = ""
+    """The nick that they give up by what they ask for."""
+    _shown: str = ""
+    """The looks that the room was told."""
     _answer: asyncio.Future[str] | None = None
     _entering: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def from_note(cls, note: Any, domain: str) -> Puppet:
         """Read what ``note`` wrote."""
-        room, author, name, network, nick, since, spoke_at = note
+        room, author, name, account, nick, since, spoke_at = note
         jid = jid_from_author(author, domain)
-        return cls(room, jid, author, name, network, nick, spoke_at, since)
+        return cls(room, jid, author, name, account, nick, spoke_at=spoke_at, since=since)
 
     def note(self) -> list[Any]:
         """What is to be kept; of the last words only the hour, or it would change all the time."""
         hour = self.spoke_at // 3600 * 3600
-        return [self.room, self.author, self.name, self.network, self.nick, self.since, hour]
+        return [self.room, self.author, self.name, self.account, self.nick, self.since, hour]
+
+    @property
+    def network(self) -> str:
+        """What the network is called, for people."""
+        return protocol_of(self.account) or "operator"
 
     @property
     def kept_out(self) -> bool:
@@ -102,6 +115,7 @@ class Puppet:
         """Ask for a nick; returns why not, or nothing."""
         stream = link.ready()
         before, self.nick = self.nick, nick
+        self._before = before if self.joined and before != nick else ""
         self._answer = asyncio.get_running_loop().create_future()
         stream.say(self._join_stanza(password))
         try:
@@ -120,14 +134,23 @@ class Puppet:
         secret = f"<password>{body_from_text(password)}</password>" if password else ""
         stanza = (
             f"<presence to='{to}'><x xmlns='http://jabber.org/protocol/muc'>"
-            f"<history maxstanzas='0'/>{secret}</x></presence>"
+            f"<history maxstanzas='0'/>{secret}</x>{self.looks}</presence>"
         )
+        self._shown = self.looks
         return sent_from(stanza, self.jid)
 
     def _stay_out(self, reason: str, barred: str, seconds: float = SLOWLY) -> None:
         logger.warning("puppet=%s room=%s not in: %s", self.jid, self.room, reason)
         self.joined, self.barred = False, barred
         self._again_at = time.monotonic() + seconds
+
+    def show(self, link: Link) -> None:
+        """Tell the room what they look like, if it was not told."""
+        stream = link.online()
+        if stream is not None and self.joined and self.looks != self._shown:
+            to = attribute_from_text(f"{self.room}/{self.nick}")
+            stream.say(sent_from(f"<presence to='{to}'>{self.looks}</presence>", self.jid))
+            self._shown = self.looks
 
     # Going out
 
@@ -153,7 +176,8 @@ class Puppet:
             case "error":
                 self._tell(_condition(presence))
             case None if self._answer is not None and SELF_PRESENCE in statuses(presence):
-                self._let_in(nick, presence)
+                if nick != self._before:  # else the room repeats how they looked until now
+                    self._let_in(nick, presence)
             case "unavailable" if self.joined and nick == self.nick:
                 self._put_out(presence)
 

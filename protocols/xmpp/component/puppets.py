@@ -17,7 +17,8 @@ from xml.etree.ElementTree import Element
 from gateway.delivery.server import Port
 from gateway.vocabulary.errors import LedgerAway, NotSent, Refused
 from gateway.vocabulary.events import Author
-from protocols.xmpp.component.names import jid_from_author
+from protocols.xmpp.component.names import RESOURCE, jid_from_author
+from protocols.xmpp.component.pictures import Pictures
 from protocols.xmpp.component.puppet import Puppet
 from protocols.xmpp.identity import bare
 from protocols.xmpp.link import Link
@@ -39,12 +40,22 @@ class Puppets:
     """Who is where, and what they are called there."""
 
     def __init__(
-        self, domain: str, port: Port, link: Link, rooms: Rooms, *, most: int, hours: float
+        self,
+        domain: str,
+        port: Port,
+        link: Link,
+        rooms: Rooms,
+        pictures: Pictures,
+        *,
+        most: int,
+        hours: float,
     ) -> None:
         self._domain = domain
         self._port = port
         self._link = link
         self._rooms = rooms
+        self._pictures = pictures
+        pictures.changed = self._show
         self._most = most
         self._silence = hours * 3600
         self._here: dict[str, dict[str, Puppet]] = {}
@@ -64,20 +75,26 @@ class Puppets:
         """The puppet with this full JID in a room, wherever it stands there."""
         return self._here.get(room, {}).get(jid)
 
+    def behind(self, jid: str, room: str = "") -> Puppet | None:
+        """The puppet with this JID, bare or full: the one in the room, if it is there too."""
+        full = f"{bare(jid)}/{RESOURCE}"
+        everywhere = [here[full] for here in self._here.values() if full in here]
+        return self.find(room, full) or next(iter(everywhere), None)
+
     def holds(self, room: str, nick: str) -> bool:
         """Whether an occupant is one of ours, or was until now."""
         return (room, nick) in self._gone or any(nick == p.nick for p in self.of(room))
 
     # Speaking
 
-    async def speaker(self, room: str, author: Author, network: str) -> Puppet | None:
-        """The puppet of a person, in the room; None: the bot has to speak for them.
+    async def speaker(self, room: str, author: Author, account: str) -> Puppet | None:
+        """The puppet of a person of an account, in the room; None: the bot has to speak for them.
 
         Raises ``NotSent`` while we are not in the room ourselves, ``Refused`` if the room has
         put this person out.
         """
         await self._be_there(room)
-        puppet = self._puppet(room, author, network)
+        puppet = self._puppet(room, author, account)
         if puppet is None:
             return None
         puppet.rename(author["name"])
@@ -100,14 +117,14 @@ class Puppets:
         except TimeoutError:
             raise NotSent(f"not in {room}: {member.trouble or 'still joining'}") from None
 
-    def _puppet(self, room: str, author: Author, network: str) -> Puppet | None:
+    def _puppet(self, room: str, author: Author, account: str) -> Puppet | None:
         jid = jid_from_author(author["id"], self._domain)
         puppet = self.find(room, jid)
         if puppet is None and self._has_room(room):
-            puppet = Puppet(room, jid, author["id"], author["name"], network)
+            puppet = Puppet(room, jid, author["id"], author["name"])
             self._here.setdefault(room, {})[jid] = puppet
         if puppet is not None:
-            puppet.spoke_at = time.time()
+            puppet.account, puppet.spoke_at = account, time.time()
         return puppet
 
     def _has_room(self, room: str) -> bool:
@@ -115,7 +132,18 @@ class Puppets:
 
     async def _bring(self, puppet: Puppet) -> None:
         member = self._rooms.get(puppet.room)
+        puppet.looks = self._pictures.update(puppet.author)
         await puppet.enter(self._link, member.password if member is not None else None)
+        if puppet.joined:
+            puppet.show(self._link)
+            self._pictures.want(puppet.author, puppet.account)
+
+    def _show(self, author: str) -> None:
+        """It is known now what a person looks like."""
+        for puppet in self:
+            if puppet.author == author:
+                puppet.looks = self._pictures.update(author)
+                puppet.show(self._link)
 
     # Coming back
 

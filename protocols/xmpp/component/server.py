@@ -9,13 +9,15 @@ from xml.etree.ElementTree import Element, ParseError
 
 from gateway.delivery.server import Arrival, Port
 from gateway.vocabulary.events import Event, Facts, kind_of
-from gateway.vocabulary.ids import protocol_of
+from gateway.vocabulary.ids import account_of, protocol_of
 from protocols.xmpp.archives import Archives
 from protocols.xmpp.component.address import without_namespace
+from protocols.xmpp.component.cards import Cards
 from protocols.xmpp.component.connection import ComponentConnection
 from protocols.xmpp.component.courtesy import Courtesy
 from protocols.xmpp.component.entrance import Entrance
 from protocols.xmpp.component.names import named
+from protocols.xmpp.component.pictures import Pictures
 from protocols.xmpp.component.puppet import Puppet
 from protocols.xmpp.component.puppets import Puppets
 from protocols.xmpp.component.seal import Seal
@@ -70,15 +72,20 @@ class ComponentServer(Server):
         super().__init__(account, settings, port)
 
     def _wire(self) -> None:
+        self._pictures = Pictures(self.port)
         self._puppets = Puppets(
             self.settings.domain,
             self.port,
             self._link,
             self._rooms,
+            self._pictures,
             most=self.settings.puppets,
             hours=self.settings.puppet_hours,
         )
         self._typists = Typists(self._link)
+        self._cards = Cards(
+            us=self._us, link=self._link, puppets=self._puppets, pictures=self._pictures
+        )
         super()._wire()
 
     def _history(self) -> History:
@@ -115,7 +122,7 @@ class ComponentServer(Server):
         await super().run()
 
     def _parts(self) -> Iterable[Part]:
-        return (*super()._parts(), self._puppets)
+        return (*super()._parts(), self._puppets, self._pictures)
 
     # Saying
 
@@ -143,8 +150,8 @@ class ComponentServer(Server):
     async def _puppet(self, place: str, event: Event) -> Puppet | None:
         if event.get("origin_id") in self._spoken_for and kind_of(event) in ABOUT:
             return None
-        network = protocol_of(event["origin"]) if event.get("origin") else "operator"
-        return await self._puppets.speaker(place, event["author"], network)
+        account = account_of(event["origin"]) if event.get("origin") else ""
+        return await self._puppets.speaker(place, event["author"], account)
 
     def _spoken(self, event: Event) -> Event:
         """What the bot says for somebody; it is the one who can change it then."""
@@ -159,6 +166,7 @@ class ComponentServer(Server):
     def connected(self, stream: Stream) -> list[Coroutine[Any, Any, None]]:
         """See ``Tenant``."""
         self._puppets.lose()
+        self._cards.serve(stream)
         return super().connected(stream)
 
     async def pack_up(self) -> None:
