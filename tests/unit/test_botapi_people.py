@@ -406,3 +406,17 @@ async def test_another_library_sends_everything(api, bot, alice, group):
         await client.set_message_reaction(group.id, sent[0].message_id, "👍")
         await client.delete_message(group.id, sent[1].message_id)
     assert len(group.messages) == 11
+
+
+async def test_a_person_shows_their_newest_photo_first(api, ask, alice):
+    for content in (b"old", b"new"):
+        alice.shows(content)
+    found = await ask("getUserProfilePhotos", user_id=alice.id, limit=1)
+    [sizes] = found["photos"]
+    assert found["total_count"] == 2
+    assert [size["width"] for size in sizes] == [160, 320, 640]
+    assert api.files.content(sizes[0]["file_id"]) == b"new"
+
+
+async def test_the_photos_of_nobody_cannot_be_had(ask, bot):
+    assert await ask("getUserProfilePhotos", user_id=7) == "user not found"

@@ -77,6 +77,15 @@ async def get_chat_member(world: World, bot: Bot, given: Json) -> Any:
     return member_from(people[number], chat.members.get(number, default))
 
 
+async def get_user_profile_photos(world: World, bot: Bot, given: Json) -> Any:
+    """getUserProfilePhotos."""
+    user = world.users.get(value(given, "user_id", int) or 0)
+    if user is None:
+        raise bad_request("user not found")
+    start, limit = value(given, "offset", int) or 0, value(given, "limit", int) or 100
+    return {"total_count": len(user.photos), "photos": user.photos[start : start + limit]}
+
+
 async def get_chat_administrators(world: World, bot: Bot, given: Json) -> Any:
     """getChatAdministrators."""
     chat = visible_chat(world, bot, given)
@@ -143,6 +152,7 @@ METHODS: dict[str, Method] = {
         get_chat,
         get_chat_member,
         get_chat_administrators,
+        get_user_profile_photos,
         set_webhook,
         delete_webhook,
         get_webhook_info,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,32}))?(?!\S)")
 
+PROFILE = (160, 320, 640)
+"""The sides of the sizes of a profile photo, in pixels."""
+
 
 class User:
     """A person; ``hidden``: who forwards what they said shows their name only."""
@@ -35,6 +38,8 @@ class User:
         self.last_name = last
         self.username = username
         self.hidden = False
+        self.photos: list[list[Json]] = []
+        """Of their profile, the newest first, each in its sizes."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.first_name} {self.id}>"
@@ -47,6 +52,14 @@ class User:
         if self.username:
             user["username"] = self.username
         return user
+
+    def shows(self, content: bytes) -> None:
+        """Have a new profile photo: each of its sizes is a file, and all have this content."""
+        photo = [
+            self.world.files.keep("photo", content) | {"width": side, "height": side}
+            for side in PROFILE
+        ]
+        self.photos.insert(0, photo)
 
     # Words
 

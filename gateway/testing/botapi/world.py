@@ -35,9 +35,19 @@ class World:
         self._shared_ids = count(1)
         self.telegram = User(self, 777000, "Telegram", "", "")
 
-    def user(self, name: str, last: str = "", *, username: str = "", id: int | None = None) -> User:
-        """A new person."""
+    def user(
+        self,
+        name: str,
+        last: str = "",
+        *,
+        username: str = "",
+        id: int | None = None,
+        photo: bytes = b"",
+    ) -> User:
+        """A new person; with a ``photo`` in their profile, if it is given."""
         user = User(self, id or next(self._user_ids), name, last, username)
+        if photo:
+            user.shows(photo)
         self.users[user.id] = user
         return user
 
