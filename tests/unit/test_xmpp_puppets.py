@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha1
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -10,8 +12,8 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from gateway.testing.port import MemoryPort
-from gateway.vocabulary.errors import NotSent, Refused
-from protocols.xmpp.component.pictures import Pictures
+from gateway.vocabulary.errors import MediaError, NotSent, Refused
+from protocols.xmpp.component.pictures import WAITING, Pictures
 from protocols.xmpp.component.puppets import NOTE, Puppets
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Bound
@@ -202,3 +204,145 @@ async def test_we_speak_for_nobody_where_we_are_not_ourselves(
     monkeypatch.setattr("protocols.xmpp.component.puppets.ENTER_SECONDS", 0.01)
     with pytest.raises(NotSent, match="not in elsewhere@"):
         await stage.puppets.speaker("elsewhere@example.org", ADA, "telegram:default")
+
+
+# Pictures
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+UPDATE = "<x xmlns='vcard-temp:x:update'><photo>"
+
+
+@pytest.fixture
+async def asking(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("protocols.xmpp.component.pictures.PAUSE", 0)
+    task = asyncio.create_task(stage.pictures.run())
+    yield stage.pictures
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def told(stage: Stage, count: int) -> str:
+    """What was said last, of so much in all."""
+    async with asyncio.timeout(5):
+        while len(stage.said) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    return stage.said[-1]
+
+
+def picture(stage: Stage, tmp_path: Path, content: bytes = PNG) -> None:
+    file = tmp_path / f"{len(content)}.png"
+    file.write_bytes(content)
+    stage.port.media.files[f"telegram:default/{len(content)}"] = file
+    stage.port.pictures[ADA["id"]] = {
+        "kind": "photo",
+        "source": f"telegram:default/{len(content)}",
+    }
+
+
+async def test_a_picture_is_shown_after_the_person_came_in(
+    stage: Stage, asking: Pictures, tmp_path: Path
+) -> None:
+    picture(stage, tmp_path)
+    stage.answers = [""]
+    await stage.speaker()
+    assert UPDATE not in stage.said[0]
+    assert f"{UPDATE}{sha1(PNG).hexdigest()}</photo>" in await told(stage, 2)
+
+
+async def test_that_there_is_no_picture_is_shown_too(stage: Stage, asking: Pictures) -> None:
+    stage.answers = [""]
+    await stage.speaker()
+    assert f"{UPDATE}</photo>" in await told(stage, 2)
+
+
+async def test_who_comes_back_shows_the_picture_at_once(
+    stage: Stage, asking: Pictures, tmp_path: Path
+) -> None:
+    picture(stage, tmp_path)
+    stage.answers = [""]
+    await stage.speaker()
+    await told(stage, 2)
+    stage.puppets.lose()
+    stage.answers = [""]
+    await stage.speaker()
+    assert UPDATE in stage.said[2]
+    assert len(stage.said) == 3
+
+
+async def test_a_person_is_asked_about_once_a_day(
+    stage: Stage, asking: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.answers = [""]
+    await stage.speaker()
+    await told(stage, 2)
+    picture(stage, tmp_path)
+    await stage.speaker()
+    assert asking._questions.empty()
+    monkeypatch.setattr("protocols.xmpp.component.pictures.DAY", 0)
+    await stage.speaker()
+    assert sha1(PNG).hexdigest() in await told(stage, 3)
+
+
+@pytest.mark.parametrize("content", [b"no picture", PNG + bytes(40_000)])
+async def test_what_cannot_be_shown_is_not_shown(
+    stage: Stage, asking: Pictures, tmp_path: Path, content: bytes
+) -> None:
+    picture(stage, tmp_path, content)
+    await asyncio.wait_for(_asked(asking, ADA["id"]), 5)
+    assert asking.update(ADA["id"]) == ""
+
+
+async def test_a_network_that_does_not_say_is_no_trouble(stage: Stage, asking: Pictures) -> None:
+    stage.port.pictures[ADA["id"]] = MediaError("gone", "The network is away.")
+    await asyncio.wait_for(_asked(asking, ADA["id"]), 5)
+    stage.port.pictures["telegram:2"] = None
+    await asyncio.wait_for(_asked(asking, "telegram:2"), 5)
+    assert (asking.update(ADA["id"]), asking.update("telegram:2") != "") == ("", True)
+
+
+async def _asked(pictures: Pictures, author: str) -> None:
+    """Wait until it was asked about somebody, and about one person more."""
+    done = asyncio.Event()
+    pictures.changed = lambda author: done.set() if author == "operator" else None
+    pictures._looks.pop("operator", None)
+    pictures.want(author, "telegram:default")
+    pictures.want("operator", "")
+    await done.wait()
+
+
+async def test_few_people_wait_to_be_asked_about(stage: Stage) -> None:
+    for number in range(WAITING + 10):
+        stage.pictures.want(f"telegram:{number}", "telegram:default")
+    assert stage.pictures._questions.qsize() == WAITING
+
+
+async def test_the_pictures_of_those_who_spoke_last_are_kept(
+    stage: Stage, asking: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.component.pictures.KEPT", 2)
+    for number in range(3):
+        await asyncio.wait_for(_asked(asking, f"telegram:{number}"), 5)
+    assert asking.update("telegram:0") == ""
+    assert UPDATE in asking.update("telegram:2")
+
+
+async def test_a_repeated_look_is_not_taken_for_another_nick(
+    stage: Stage, asking: Pictures
+) -> None:
+    stage.answers = [""]
+    await stage.speaker()
+    await told(stage, 2)
+    renaming = asyncio.create_task(stage.speaker(ADA | {"name": "Countess"}))
+    await told(stage, 3)
+    stage.show("", "Ada")
+    stage.show("", "Countess")
+    assert (await renaming).nick == "Countess"
+
+
+async def test_a_person_is_found_by_either_jid(stage: Stage) -> None:
+    stage.answers = [""]
+    puppet = await stage.speaker()
+    bare = JID.partition("/")[0]
+    found = [stage.puppets.behind(jid, room) for jid in (JID, bare) for room in (ROOM, "a@b")]
+    assert found == [puppet] * 4
+    assert stage.puppets.behind("other@bridge.example.org", ROOM) is None

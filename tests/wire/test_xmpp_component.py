@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 from zlib import crc32
 
 import pytest
 import pytest_asyncio
+from slixmpp.exceptions import IqError
 
 from gateway.delivery.status import State
 from gateway.testing.port import MemoryPort
@@ -17,6 +21,7 @@ from gateway.vocabulary.errors import CredentialsRefused, NotSent, Refused, Unce
 from people import Link, Person
 from prosody import BRIDGE, HOST, ROOMS, SECRET, Prosody
 from protocols.xmpp.component.courtesy import SENTENCE
+from protocols.xmpp.component.names import jid_from_author
 from protocols.xmpp.component.server import ComponentServer
 from protocols.xmpp.server import Server
 from protocols.xmpp.settings import Settings
@@ -394,6 +399,135 @@ async def test_nobody_else_can_speak_for_us(bot: Bot, people: Any) -> None:  # n
         "<seal xmlns='urn:chat-gateway:puppet:0' by='0123456789abcdef0123456789abcdef'/></message>"
     )
     await happens(lambda: bot.texts == ["forged"])
+
+
+# Pictures
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 16
+
+
+def show(bot: Bot, name: str, content: bytes, tmp_path: Path) -> None:
+    """Somebody has a picture where they are."""
+    file = tmp_path / f"{name}.png"
+    file.write_bytes(content)
+    bot.port.media.files[f"telegram:default/{name}"] = file
+    found: Any = {"kind": "photo", "source": f"telegram:default/{name}"}
+    bot.port.pictures[person(name)["id"]] = found
+
+
+def watch(alice: Person) -> dict[str, str]:
+    """The hashes of pictures by nick, as presences bring them."""
+    digests: dict[str, str] = {}
+
+    def see(stanza: Any) -> Any:
+        digest = stanza.xml.find("{vcard-temp:x:update}x/{vcard-temp:x:update}photo")
+        if digest is not None:
+            digests[stanza["from"].resource] = digest.text or ""
+        return stanza
+
+    alice.client.add_filter("in", see)
+    return digests
+
+
+async def card(alice: Person, jid: str) -> Element:
+    """Ask for a vCard (XEP-0054)."""
+    iq = alice.client.make_iq_get(ito=jid)
+    iq.append(Element("{vcard-temp}vCard"))
+    answer = await iq.send(timeout=10)
+    found = answer.xml.find("{vcard-temp}vCard")
+    assert found is not None
+    return found
+
+
+def image(vcard: Element) -> bytes | None:
+    content = vcard.findtext("{vcard-temp}PHOTO/{vcard-temp}BINVAL")
+    return b64decode(content) if content is not None else None
+
+
+async def test_an_occupant_has_the_picture_of_its_person(
+    bot: Bot,
+    people: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    alice = await people("alice", "lobby")
+    digests = watch(alice)
+    show(bot, "Tom", PNG, tmp_path)
+    await tell(bot, "Tom", "hi")
+    await happens(lambda: digests.get("Tom") == sha1(PNG).hexdigest())
+    vcard = await card(alice, f"{ROOM}/Tom")
+    assert (vcard.findtext("{vcard-temp}FN"), image(vcard)) == ("Tom", PNG)
+
+
+async def test_the_picture_is_to_be_had_by_the_jid_too(
+    bot: Bot,
+    people: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    alice = await people("alice", "lobby")
+    digests = watch(alice)
+    show(bot, "Tom", PNG, tmp_path)
+    await tell(bot, "Tom", "hi")
+    await happens(lambda: "Tom" in digests)
+    jid = jid_from_author(person("Tom")["id"], BRIDGE)
+    for asked in (jid, jid.partition("/")[0]):
+        assert image(await card(alice, asked)) == PNG
+
+
+async def test_whoever_comes_later_sees_the_picture(
+    bot: Bot,
+    people: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    alice = await people("alice", "lobby")
+    digests = watch(alice)
+    show(bot, "Tom", PNG, tmp_path)
+    await tell(bot, "Tom", "hi")
+    await happens(lambda: "Tom" in digests)
+    bob = await people("bob")
+    later = watch(bob)
+    await bob.join("lobby")
+    await happens(lambda: later.get("Tom") == sha1(PNG).hexdigest())
+
+
+async def test_who_has_no_picture_has_a_card_without_one(bot: Bot, people: Any) -> None:  # noqa: F811
+    alice = await people("alice", "lobby")
+    digests = watch(alice)
+    await tell(bot, "Tom", "hi")
+    await happens(lambda: digests.get("Tom") == "")
+    assert image(await card(alice, f"{ROOM}/Tom")) is None
+
+
+async def test_a_picture_that_is_too_large_is_left_out(
+    bot: Bot,
+    people: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    alice = await people("alice", "lobby")
+    digests = watch(alice)
+    show(bot, "Tom", PNG * 10, tmp_path)
+    await tell(bot, "Tom", "hi")
+    await tell(bot, "Ann", "bye")
+    assert await hears(alice, 2) == [("Tom", "hi"), ("Ann", "bye")]
+    await happens(lambda: "Ann" in digests)
+    assert "Tom" not in digests
+    assert image(await card(alice, f"{ROOM}/Tom")) is None
+
+
+async def test_nobody_has_no_card(bot: Bot, people: Any) -> None:  # noqa: F811
+    alice = await people("alice", "lobby")
+    with pytest.raises(IqError) as error:
+        await card(alice, f"nobody@{BRIDGE}")
+    assert error.value.condition == "item-not-found"
+
+
+async def test_nobody_changes_the_card_of_a_puppet(bot: Bot, people: Any) -> None:  # noqa: F811
+    alice = await people("alice", "lobby")
+    await tell(bot, "Tom", "hi")
+    iq = alice.client.make_iq_set(ito=jid_from_author(person("Tom")["id"], BRIDGE))
+    iq.append(Element("{vcard-temp}vCard"))
+    with pytest.raises(IqError) as error:
+        await iq.send(timeout=10)
+    assert error.value.condition == "not-allowed"
 
 
 # Gaps
