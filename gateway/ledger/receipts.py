@@ -12,8 +12,12 @@ KEPT_SECONDS = 3_600.0
 """How old a receipt is before others take it away; it is looked for within seconds."""
 
 
+AT_ONCE = 64
+"""Receipts that are taken away together: a statement costs as much as leaving one."""
+
+
 class Receipts:
-    """The receipts of one writer: of the batch on its way, and of the last one before it.
+    """The receipts of one writer: of the batch on its way, and of those before it.
 
     SQLite needs none: nothing comes between it and its answer.
     """
@@ -21,9 +25,10 @@ class Receipts:
     def __init__(self) -> None:
         self._name = ""
         """Of the batch on its way, once it has been tried."""
-        self._former = ""
-        """What lies in the ledger."""
         self._left: Later[bool] | None = None
+        self._old: list[str] = []
+        """What lies in the ledger."""
+        self._first = True
 
     def begin(self) -> None:
         """Another batch is on its way."""
@@ -36,7 +41,7 @@ class Receipts:
         """
         if not self._name or not queries.has_receipt(rows, self._name):
             return False
-        self._former, self._left = self._name, None
+        self._left = Later(lambda: True)
         return True
 
     def leave(self, rows: Rows) -> None:
@@ -44,12 +49,19 @@ class Receipts:
         if rows.vendor != "postgresql":
             return
         now = time.time()
-        if not self._former:
-            queries.clear_receipts(rows, now - KEPT_SECONDS)
         self._name = secrets.token_hex(8)
-        self._left = queries.leave_receipt(rows, self._name, self._former, now)
+        self._left = queries.leave_receipt(rows, self._name, now)
+        if len(self._old) >= AT_ONCE:
+            queries.drop_receipts(rows, self._old)
+        if self._first:
+            queries.clear_receipts(rows, now - KEPT_SECONDS)
 
     def keep(self) -> None:
         """The transaction was committed."""
-        if self._left is not None and self._left.value():
-            self._former = self._name
+        if self._left is None:
+            return
+        self._first = False
+        if len(self._old) >= AT_ONCE:
+            self._old.clear()
+        if self._left.value():
+            self._old.append(self._name)

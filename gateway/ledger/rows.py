@@ -71,6 +71,8 @@ class Rows:
         self._cursor = connection.connection.cursor()
         self._gathers = gathers and self.vendor == "postgresql"
         self._gathered: list[tuple[str, Answer | None]] = []
+        self.asked: dict[str, Later[Any]] = {}
+        """What need not be asked twice in one transaction, by name."""
 
     def run(self, sql: str, *parameters: Any) -> None:
         """Carry out a statement."""

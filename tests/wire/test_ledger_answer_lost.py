@@ -197,20 +197,23 @@ async def test_a_commit_may_fail_first_and_then_lose_its_answer(
     assert await ids(journal, "inbox") == [number]
 
 
-async def test_a_journal_leaves_one_receipt_however_often_it_writes(
+async def test_a_journal_leaves_few_receipts_however_often_it_writes(
     journal: Journal, line: Line
 ) -> None:
+    from gateway.ledger.receipts import AT_ONCE
+
     await journal.write(lambda rows: rows.run("DELETE FROM gateway_note"))
-    for number in range(5):
-        line.cut(ANSWER)
+    for number in range(3 * AT_ONCE):
+        if number % 5 == 0:
+            line.cut(ANSWER)
         await journal.write(partial(arrives, delivery=str(number)))
-        await journal.write(partial(is_sent, key=str(number)))
-    assert await receipts(journal) == 1
+    assert 1 <= await receipts(journal) <= AT_ONCE + 1
 
 
 async def test_who_only_reads_leaves_no_receipt(journal: Journal) -> None:
     from gateway.ledger.journal import Journal
 
+    await journal.write(lambda rows: rows.run("DELETE FROM gateway_note"))
     before = await receipts(journal)
     other = Journal(ALIAS)
     other.start()
@@ -224,7 +227,7 @@ async def test_the_receipts_of_processes_that_ended_are_taken_away(journal: Jour
     from gateway.ledger.queries import leave_receipt
 
     await journal.write(lambda rows: rows.run("DELETE FROM gateway_note"))
-    left: Operation[bool] = partial(leave_receipt, name="of one that died", former="", at=1.0)
+    left: Operation[bool] = partial(leave_receipt, name="of one that died", at=1.0)
     await journal.write(left)
     other = Journal(ALIAS)
     other.start()

@@ -76,7 +76,12 @@ from gateway.ledger.queries.outbox import (
     sent,
 )
 from gateway.ledger.queries.reactions import react
-from gateway.ledger.queries.receipts import clear_receipts, has_receipt, leave_receipt
+from gateway.ledger.queries.receipts import (
+    clear_receipts,
+    drop_receipts,
+    has_receipt,
+    leave_receipt,
+)
 from gateway.ledger.queries.retention import (
     Pruned,
     prune_copies,
@@ -119,6 +124,7 @@ __all__ = [
     "cursor",
     "cursors",
     "drop_lease",
+    "drop_receipts",
     "due_dialogues",
     "enter_group",
     "entries",

@@ -28,19 +28,27 @@ def lease(rows: Rows, name: str) -> Row | None:
 
 
 def holds_lease(rows: Rows, name: str, holder: str) -> Later[bool]:
-    """Whether a lease is this holder's still."""
-    return rows.later(
-        lambda row: row is not None,
-        "SELECT 1 FROM gateway_lease WHERE name = %s AND holder = %s",
-        name,
-        holder,
-    )
+    """Whether a lease is this holder's still; for the one writer, who asks once in a transaction.
+
+    Nobody else changes it before that is over.
+    """
+    if name not in rows.asked:
+        rows.asked[name] = rows.later(
+            _first, "SELECT holder FROM gateway_lease WHERE name = %s", name
+        )
+    held: Later[str | None] = rows.asked[name]
+    return Later(lambda: held.value() == holder)
+
+
+def _first(row: Row | None) -> str | None:
+    return None if row is None else row[0]
 
 
 def take_lease(
     rows: Rows, name: str, holder: str, host: str, pid: int, until: float, former: str | None
 ) -> bool:
     """Take or renew a lease whose holder is ``former`` (None: nobody); False if it changed."""
+    rows.asked.pop(name, None)
     if former is None:
         return bool(
             rows.count(
@@ -71,4 +79,5 @@ def take_lease(
 
 def drop_lease(rows: Rows, name: str, holder: str) -> None:
     """Give a lease back."""
+    rows.asked.pop(name, None)
     rows.run("DELETE FROM gateway_lease WHERE name = %s AND holder = %s", name, holder)

@@ -5,6 +5,8 @@ For PostgreSQL. A transaction's number would not do: a server that crashes may g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gateway.ledger.rows import Later, Rows
 
 _OURS = "account = 'journal'"
@@ -12,27 +14,31 @@ _WROTE = "txid_current_if_assigned() IS NOT NULL"
 """Whether the transaction has written: one that has not costs nothing, and may be repeated."""
 
 
-def leave_receipt(rows: Rows, name: str, former: str, at: float) -> Later[bool]:
-    """Leave a receipt in the place of a former one; whether there was anything to leave it for.
+def leave_receipt(rows: Rows, name: str, at: float) -> Later[bool]:
+    """Leave a receipt; whether there was anything to leave it for.
 
     A row of its own each time: one that changes with each commit grows a chain of versions as long
     as somebody looks at an old one, as a dump does, and each change would walk along it.
     """
-    left = rows.later(
+    return rows.later(
         lambda row: row is not None,
         "INSERT INTO gateway_note (account, name, value)"
         f" SELECT 'journal', %s, %s WHERE {_WROTE} RETURNING name",
         name,
         _text(at),
     )
-    rows.run(f"DELETE FROM gateway_note WHERE {_OURS} AND name = %s AND {_WROTE}", former)
-    return left
 
 
 def has_receipt(rows: Rows, name: str) -> bool:
     """Whether the transaction took effect that left this."""
     sql = f"SELECT 1 FROM gateway_note WHERE {_OURS} AND name = %s"
     return rows.one(sql, name) is not None
+
+
+def drop_receipts(rows: Rows, names: Sequence[str]) -> None:
+    """Take away what is not looked for any more."""
+    marks = ", ".join(["%s"] * len(names))
+    rows.run(f"DELETE FROM gateway_note WHERE {_OURS} AND name IN ({marks})", *names)
 
 
 def clear_receipts(rows: Rows, before: float) -> None:
