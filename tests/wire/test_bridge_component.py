@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -17,6 +18,7 @@ from people import Person
 from prosody import BRIDGE, ROOMS, SECRET, Prosody
 from serving import Serving
 from tab import Tab
+from test_xmpp_component import PNG, card, image, watch
 from test_xmpp_server import happens
 from world import TOKEN
 
@@ -45,6 +47,7 @@ SECONDS = 30
 class House:
     """Three networks, a room over them, and somebody in each."""
 
+    api: BotApi
     gateway: Serving
     server: Any
     group: Chat
@@ -140,7 +143,7 @@ async def housed(tmp_path: Path, server: Any) -> AsyncIterator[House]:
             Serving(tmp_path / "gateway", configuration) as gateway,
             Tab(gateway.page, name="wendy") as wendy,
         ):
-            house = House(gateway, server, group, tom, xena, wendy)
+            house = House(api, gateway, server, group, tom, xena, wendy)
             house.listen()
             await happens(lambda: "bridge" in house.people, SECONDS)
             yield house
@@ -185,6 +188,34 @@ async def test_people_change_answer_and_react_as_themselves(house: House) -> Non
     reaction = await house.about("{urn:xmpp:reactions:0}reactions")
     assert nick(reaction) == "Tom"
     assert reaction.findtext(".//{urn:xmpp:reactions:0}reaction") == "👍"
+
+
+async def test_an_occupant_has_the_profile_photo_of_telegram(house: House) -> None:
+    digests = watch(house.xena)
+    house.tom.shows(PNG)
+    await house.everybody_says("one")
+    await happens(lambda: digests.get("Tom") == sha1(PNG).hexdigest(), SECONDS)
+    assert image(await card(house.xena, f"lobby@{ROOMS}/Tom")) == PNG
+    await happens(lambda: digests.get("wendy") == "", SECONDS)
+    assert image(await card(house.xena, f"lobby@{ROOMS}/wendy")) is None
+    await house.everybody_says("two")
+    assert [call.method for call in house.api.calls].count("getUserProfilePhotos") == 1
+
+
+@pytest.mark.parametrize("fault", ["flood", "silence", "too large"])
+async def test_a_photo_that_cannot_be_had_holds_up_no_message(house: House, fault: str) -> None:
+    digests = watch(house.xena)
+    house.tom.shows(PNG * 10 if fault == "too large" else PNG)
+    if fault == "flood":
+        house.api.faults.flood("getUserProfilePhotos", seconds=3600, times=None)
+    elif fault == "silence":
+        house.api.faults.silence("getUserProfilePhotos", times=None)
+    await house.everybody_says("one")
+    await house.api.wait_for_call("getUserProfilePhotos")
+    await house.everybody_says("two")
+    house.check("one", "two")
+    assert "Tom" not in digests
+    assert image(await card(house.xena, f"lobby@{ROOMS}/Tom")) is None
 
 
 async def test_the_room_survives_a_restart_of_the_xmpp_server(house: House) -> None:
