@@ -339,6 +339,17 @@ async def test_a_repeated_look_is_not_taken_for_another_nick(
     assert (await renaming).nick == "Countess"
 
 
+async def test_another_process_asks_for_the_picture_too(stage: Stage) -> None:
+    stage.answers = [""]
+    await stage.speaker()
+    await stage.puppets.remember()
+    again = stage.make(stage.port)
+    await again.recall()
+    stage.answers = [""]
+    await again.return_to(ROOM)
+    assert stage.pictures._questions.get_nowait() == (ADA["id"], "telegram:default")
+
+
 async def test_a_person_is_found_by_either_jid(stage: Stage) -> None:
     stage.answers = [""]
     puppet = await stage.speaker()
