@@ -63,6 +63,7 @@ async def room(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     house.room("lobby", TELEGRAM, XMPP)
     await house.start(Host.as_asgi())
     house.watch(XMPP)
+    await house.until(lambda: None not in map(house.board.conversations.awake, (TELEGRAM, XMPP)))
     await house.settled()
     return house
 
