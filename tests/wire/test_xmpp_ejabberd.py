@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from ejabberd import Ejabberd
 from test_xmpp_server import (  # noqa: F401 (collected here once more)
+    InOrder,
     bot,
     link,
     make_bot,
@@ -27,6 +28,16 @@ from test_xmpp_server import (  # noqa: F401 (collected here once more)
 )
 
 pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def in_order() -> InOrder:
+    """ejabberd keeps none while a session is resumed.
+
+    What the process of the cut connection finds in its mailbox after it gave the session away
+    (``mod_stream_mgmt:route_late_queue_after_resume``) comes behind what was said since.
+    """
+    return sorted
 
 
 @pytest_asyncio.fixture
