@@ -339,6 +339,25 @@ async def test_a_repeated_look_is_not_taken_for_another_nick(
     assert (await renaming).nick == "Countess"
 
 
+async def test_a_picture_that_comes_amid_a_new_name_is_shown_under_it(
+    stage: Stage, asking: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.answers = [""]
+    await stage.speaker()
+    await told(stage, 2)
+    renaming = asyncio.create_task(stage.speaker(ADA | {"name": "Countess"}))
+    await told(stage, 3)
+    monkeypatch.setattr("protocols.xmpp.component.pictures.DAY", 0)
+    picture(stage, tmp_path)
+    await asyncio.wait_for(_asked(asking, ADA["id"]), 5)
+    stage.puppets._show(ADA["id"])
+    assert len(stage.said) == 3
+    stage.show("", "Countess")
+    await renaming
+    assert f"to='{ROOM}/Countess'" in stage.said[3]
+    assert sha1(PNG).hexdigest() in stage.said[3]
+
+
 async def test_another_process_asks_for_the_picture_too(stage: Stage) -> None:
     stage.answers = [""]
     await stage.speaker()

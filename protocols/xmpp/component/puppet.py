@@ -145,9 +145,10 @@ class Puppet:
         self._again_at = time.monotonic() + seconds
 
     def show(self, link: Link) -> None:
-        """Tell the room what they look like, if it was not told."""
+        """Tell the room what they look like, if it was not told, and not while it is asked."""
         stream = link.online()
-        if stream is not None and self.joined and self.looks != self._shown:
+        settled = self.joined and self._answer is None
+        if stream is not None and settled and self.looks != self._shown:
             to = attribute_from_text(f"{self.room}/{self.nick}")
             stream.say(sent_from(f"<presence to='{to}'>{self.looks}</presence>", self.jid))
             self._shown = self.looks
