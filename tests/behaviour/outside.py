@@ -232,6 +232,8 @@ class Wire(ProtocolServer):
     """The server of one account, in one life of the gateway."""
 
     networks: Networks
+    over = False
+    """Whether the process is dead: what it still does reaches nobody."""
 
     @property
     def limits(self) -> Limits:
@@ -256,6 +258,8 @@ class Wire(ProtocolServer):
 
     async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
         """See ``ProtocolServer.deliver``."""
+        if self.over:
+            raise asyncio.CancelledError
         return await self.networks.request(conversation, event)
 
     def facts(self, conversation: str) -> Facts:

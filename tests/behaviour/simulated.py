@@ -96,8 +96,6 @@ class Disk:
         """Nobody may begin to write."""
         self.lost_commits = 0
         """How many commits fail."""
-        self.unclear_commits = 0
-        """How many are carried out, and fail all the same: the connection was cut."""
         self.seconds = 0.0
         """How long a read, and a commit, takes before it is done, and again before it is known."""
         self._clock = clock
@@ -105,7 +103,7 @@ class Disk:
     def heal(self) -> None:
         """Be well, and quick."""
         self.away = self.locked = False
-        self.lost_commits = self.unclear_commits = 0
+        self.lost_commits = 0
         self.seconds = 0.0
 
     @contextlib.contextmanager
@@ -139,9 +137,6 @@ class Disk:
             raise sqlite3.OperationalError("disk I/O error")
         cursor.execute("COMMIT")
         self._clock.sleep(self.seconds)
-        if self.unclear_commits:
-            self.unclear_commits -= 1
-            raise sqlite3.OperationalError("server closed the connection unexpectedly")
 
 
 class Guarded:
@@ -168,6 +163,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: Clock, disk: Disk) -> None:
         super().__init__(Jumps(clock))
         self.clock, self.disk = clock, disk
+        self.over = False
+        """Whether the process is dead: nothing reads or sends any more."""
         self._reader = ThreadPoolExecutor(max_workers=1)
         self.set_exception_handler(lambda *_: None)  # a dead process complains to nobody
 
@@ -186,7 +183,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     ) -> Any:
         """Carry it out after the disk's time; its answer comes after that time again."""
         future = self.create_future()
-        self.call_later(self.disk.seconds, self._carry_out, future, func, args)
+        if not self.over:
+            self.call_later(self.disk.seconds, self._carry_out, future, func, args)
         return future
 
     def _carry_out(self, future: asyncio.Future[Any], func: Any, args: Any) -> None:
@@ -200,6 +198,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def end(self) -> None:
         """Cancel all that runs, as often as it takes, and close."""
+        self.over = True
         while tasks := asyncio.all_tasks(self):
             for task in tasks:
                 task.cancel()

@@ -62,8 +62,11 @@ ALIAS = "machine"
 
 pytestmark = pytest.mark.timeout(900)  # a failing example is made small before it is shown
 
-MOMENTS = st.sampled_from([5e-6, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4])
+MOMENTS = st.sampled_from([5e-6, 2e-5, 4e-5, 7e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4])
 """Seconds within which a few turns of the loop are done, and not more."""
+
+WHERE = st.lists(st.sampled_from(CHATS), max_size=3)
+"""Where people speak, just before something happens."""
 
 WHILES = st.sampled_from([0.02, 0.3, 1.0, 4.0, 15.0])
 LONG = st.sampled_from([35.0, 80.0])
@@ -192,6 +195,8 @@ class Life:
         if self._work.done():
             self._work.result()
         self._journal.kill()
+        for server in self.board.servers.values():
+            server.over = True  # type: ignore[attr-defined]
         self.loop.end()
 
 
@@ -232,6 +237,11 @@ class Machine(RuleBasedStateMachine):
                 self._die()
                 self.clock.now += 1
                 self.life = self._live()
+
+    def _speak(self, chats: list[str], seconds: float) -> None:
+        for chat in chats:
+            self.networks.say(chat)
+        self._run(seconds)
 
     # People
 
@@ -300,19 +310,23 @@ class Machine(RuleBasedStateMachine):
         """Reads and commits take time."""
         self.disk.seconds = seconds
 
-    @rule(away=st.booleans(), seconds=st.sampled_from([0.05, 1.0, 4.0, 7.0, 20.0]))
-    def fail(self, away: bool, seconds: float) -> None:
-        """The ledger is away, or somebody else writes, for a while."""
+    @rule(
+        chats=WHERE, moment=MOMENTS, away=st.booleans(), seconds=st.sampled_from([1.0, 7.0, 20.0])
+    )
+    def fail(self, chats: list[str], moment: float, *, away: bool, seconds: float) -> None:
+        """While people speak, the ledger goes away, or somebody else writes, for a while."""
+        self._speak(chats, moment)
         self.undisturbed = False
         self.disk.away, self.disk.locked = away, not away
         self._run(seconds)
         self.disk.away = self.disk.locked = False
 
-    @rule(lost=st.integers(0, 2), unclear=st.integers(0, 2))
-    def fail_to_commit(self, lost: int, unclear: int) -> None:
-        """The next commits fail, or nobody says that they did not."""
+    @rule(chats=WHERE, moment=MOMENTS, count=st.integers(1, 3))
+    def fail_to_commit(self, chats: list[str], moment: float, count: int) -> None:
+        """While people speak, some commits fail."""
+        self._speak(chats, moment)
         self.undisturbed = False
-        self.disk.lost_commits, self.disk.unclear_commits = lost, unclear
+        self.disk.lost_commits = count
 
     # The process
 
@@ -338,10 +352,10 @@ class Machine(RuleBasedStateMachine):
             self.life.sleep()
 
     @precondition(lambda self: self.deaths < DEATHS)
-    @rule(moment=MOMENTS, pause=st.sampled_from([0.0, 2.0, 30.0]))
-    def die(self, moment: float, pause: float) -> None:
-        """The process is killed, and comes again."""
-        self._run(moment)
+    @rule(chats=WHERE, moment=MOMENTS, pause=st.sampled_from([0.0, 2.0, 30.0]))
+    def die(self, chats: list[str], moment: float, pause: float) -> None:
+        """While people speak, the process is killed; it comes again."""
+        self._speak(chats, moment)
         self.deaths += 1
         self._die()
         self.clock.now += pause
@@ -436,7 +450,7 @@ def test_nothing_is_lost_whatever_fails(fresh_ledger: Any) -> None:
         run_state_machine_as_test(
             lambda: Machine(fresh_ledger()),  # type: ignore[arg-type]
             settings=settings(
-                max_examples=many or 60,
+                max_examples=many or 40,
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=not many,
