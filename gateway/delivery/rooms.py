@@ -39,6 +39,7 @@ from gateway.vocabulary.ids import (
     own_key,
     room_key,
 )
+from gateway.vocabulary.sends import check_origin
 from gateway.vocabulary.text import clean
 
 logger = logging.getLogger(__name__)
@@ -455,6 +456,7 @@ class Rooms:
             raise ValueError("a message to a room needs an author with an id and a name")
         if not isinstance(text, str):
             raise ValueError("a message to a room needs a text")
+        check_origin(message)
         whole = {"handle": None, "kind": "bot", "private": None} | author
         said = {key: value for key, value in message.items() if key != "id"}
         await self.tell(name, said | {"text": clean(text), "author": whole})

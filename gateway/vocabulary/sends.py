@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.vocabulary.events import Author, Button, Event, Facts, kind_of
-from gateway.vocabulary.ids import protocol_of
+from gateway.vocabulary.ids import key_parts, protocol_of
 from gateway.vocabulary.spans import clean_styled
 from gateway.vocabulary.text import clean
 
@@ -30,6 +30,7 @@ def clean_send(kind: str, event: Event) -> Event:
         raise ValueError(f"text must be a string, not {type(text).__name__}")
     if kind in NEEDED:
         _check_named(kind, event)
+    check_origin(event)
     changes: Event = {}
     if spans := event.get("spans"):
         changes["text"], changes["spans"] = clean_styled(text, spans)
@@ -42,6 +43,13 @@ def clean_send(kind: str, event: Event) -> Event:
     if emoji := event.get("emoji"):
         changes["emoji"] = [clean(one) for one in _strings("emoji", emoji)]
     return event | changes if changes else event
+
+
+def check_origin(event: Event) -> None:
+    """Raise ``ValueError`` unless an event was said in a conversation, or in none."""
+    origin = event.get("origin")
+    if origin is not None:
+        key_parts(str(origin))
 
 
 def addressee(conversation: str, event: Event) -> str:

@@ -569,3 +569,9 @@ async def test_a_chat_in_no_room_tells_nobody_what_was_skipped(house: House) -> 
     await house.server(XMPP).port.accept([Arrival(XMPP, facts, event, None)])
     await house.settled(XMPP)
     assert (house.shown(XMPP), await house.dead()) == ([], [])
+
+
+async def test_a_room_is_told_nothing_from_a_place_that_cannot_be(lobby: House) -> None:
+    said = {"type": "room.message", "text": "hi", "author": TOM, "origin": "nowhere"}
+    with pytest.raises(ValueError, match="'nowhere' is not a conversation key"):
+        await lobby.group_send("room.lobby", said)
