@@ -99,6 +99,11 @@ class Networks:
         self._gauges: dict[str, list[Gauge]] = {}
         self._until: dict[str, float] = {}
 
+    @property
+    def count(self) -> int:
+        """How much was shown in all."""
+        return sum(map(len, self.shown.values()))
+
     def forget(self) -> None:
         """The gateway died: it knows no limits, nor whether the last of each chat was shown."""
         self._gauges.clear()

@@ -40,6 +40,7 @@ from gateway.sections import RoomSettings
 from gateway.supervisor import Supervisor
 from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Event
+from gateway.vocabulary.ids import account_of
 from outside import (
     CHATS,
     GROUP,
@@ -69,10 +70,13 @@ WHERE = st.lists(st.sampled_from(CHATS), max_size=3)
 """Where people speak, just before something happens."""
 
 WHILES = st.sampled_from([0.02, 0.3, 1.0, 4.0, 15.0])
-LONG = st.sampled_from([35.0, 80.0])
+LONG = st.sampled_from([30.0])
 
 IDLE = 20.0
 """Seconds until who has nothing to do falls asleep."""
+
+SLICE, SLICES = 1e-5, 60
+"""How often, and how long, is looked for what is shown before a death."""
 
 TRIES = 3
 """How often an event is tried; one that fails so often is set aside."""
@@ -290,8 +294,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from((TELEGRAM, XMPP)), seconds=st.sampled_from([0.5, 5.0, 40.0]))
     def flood(self, account: str, seconds: float) -> None:
-        """A network asks for a pause, whoever is the next."""
+        """While people speak in all its chats, a network asks for a pause."""
         self.networks.floods[account] = seconds
+        self._speak([chat for chat in CHATS if account_of(chat) == account], 0.02)
 
     @rule(account=st.sampled_from((TELEGRAM, XMPP)), seconds=st.sampled_from([0.0, 1e-4, 0.1, 3.0]))
     def take_time(self, account: str, seconds: float) -> None:
@@ -352,10 +357,21 @@ class Machine(RuleBasedStateMachine):
             self.life.sleep()
 
     @precondition(lambda self: self.deaths < DEATHS)
-    @rule(chats=WHERE, moment=MOMENTS, pause=st.sampled_from([0.0, 2.0, 30.0]))
-    def die(self, chats: list[str], moment: float, pause: float) -> None:
-        """While people speak, the process is killed; it comes again."""
+    @rule(
+        chats=WHERE,
+        shown=st.integers(0, 6),
+        moment=st.sampled_from([0.0, 5e-6, 2e-5, 5e-5, 2e-4]),
+        pause=st.sampled_from([0.0, 2.0, 30.0]),
+    )
+    def die(self, chats: list[str], shown: int, moment: float, pause: float) -> None:
+        """People speak, and when so much was shown the process is killed; it comes again."""
         self._speak(chats, moment)
+        goal = self.networks.count + shown
+        for _ in range(SLICES):
+            if self.networks.count >= goal:
+                break
+            self._run(SLICE)
+        self._run(moment)
         self.deaths += 1
         self._die()
         self.clock.now += pause
@@ -396,8 +412,8 @@ class Machine(RuleBasedStateMachine):
         seen, end = -1, self.clock.now + END
         while complaints(self.networks, self.notebook.hopeless) and self.clock.now < end:
             self._run(5)
-            if (now := sum(map(len, self.networks.shown.values()))) != seen:
-                seen, end = now, self.clock.now + END
+            if self.networks.count != seen:
+                seen, end = self.networks.count, self.clock.now + END
         self._run(LINGER)
 
 
@@ -450,7 +466,7 @@ def test_nothing_is_lost_whatever_fails(fresh_ledger: Any) -> None:
         run_state_machine_as_test(
             lambda: Machine(fresh_ledger()),  # type: ignore[arg-type]
             settings=settings(
-                max_examples=many or 40,
+                max_examples=many or 45,
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=not many,
