@@ -148,9 +148,9 @@ class MemoryRecord:
 
         return Known(FACTS)
 
-    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Any]:
+    async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Any]:
         item = self.inbox.get(conversation)
-        return [] if item is None or item.number in set(skip) else [item]
+        return [] if item is None or item.key in set(skip) else [item]
 
     async def unread(self, stream: str, after: int, limit: int) -> list[Any]:
         return []

@@ -20,6 +20,7 @@ from gateway.delivery.record import (
     GROUP,
     HOOK,
     INBOX,
+    KEPT,
     LOG,
     OPENING,
     Done,
@@ -71,7 +72,8 @@ class Conversation:
         """The seq of the last log entry that was put into the queue."""
         self._shown_from: int | None = None
         """What its room said up to here was too long ago when it woke."""
-        self._held: set[int] = set()
+        self._held: set[str] = set()
+        """The keys of those that are in memory and open in the inbox."""
         self._groups = 0
         self._reading = False
         self._deadline: asyncio.Timeout | None = None
@@ -95,7 +97,7 @@ class Conversation:
 
     def _next_in_line(self, item: Item) -> bool:
         if item.source == INBOX:
-            return item.number not in self._held
+            return item.key not in self._held
         return item.number == self._position + 1
 
     def offer_group(self, item: Item) -> bool:
@@ -175,7 +177,7 @@ class Conversation:
             await asyncio.wait({self._former})
         arrivals = await self._ask(self.record.unhandled(self.key, tuple(self._held), room))
         for item in arrivals:
-            if item.number not in self._held:
+            if item.key not in self._held:
                 self._put(item)
         await self._read_log(room)
         if len(arrivals) >= room:
@@ -194,7 +196,7 @@ class Conversation:
 
     def _put(self, item: Item) -> None:
         if item.source == INBOX:
-            self._held.add(item.number)
+            self._held.add(item.key)
         elif item.source == LOG:
             self._position = item.number
         self.queue.append(item)
@@ -229,14 +231,16 @@ class Conversation:
         self.active_at = time.monotonic()
 
     def _forget(self, item: Item) -> None:
-        if item.source == INBOX:
-            self._held.discard(item.number)
-        elif item.source == GROUP:
+        if item.source == GROUP:
             self._groups -= 1
+        else:
+            self._held.discard(item.key)
 
     def wait(self, item: Item) -> None:
-        """The handler of an event waits for a person."""
+        """The handler of an event waits for a person; an entry of a log is in the inbox then."""
         self.waiting[item.key] = item
+        if item.source in KEPT:
+            self._held.add(item.key)
         self.posted.add(self.record.waits(self.key, item, self.posted.chain))
 
     def _on_posted(self) -> None:

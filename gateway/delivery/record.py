@@ -118,7 +118,7 @@ class Record(Protocol):
     async def wake(self, conversation: str) -> Known:
         """Load what is known; raises ``LedgerAway``."""
 
-    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+    async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """The next arrivals in the inbox, in order."""
 
     async def unread(self, stream: str, after: int, limit: int) -> list[Item]:

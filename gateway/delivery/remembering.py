@@ -79,7 +79,7 @@ class LedgerRecord:
             )
         )
 
-    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+    async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
         found = await self._journal.read_in_order(
             partial(_unhandled, conversation=conversation, skip=skip, limit=limit)
@@ -177,7 +177,7 @@ def _learned(rows: Rows, conversation: str, step: Learned, suspect: int | None) 
     spare(rows, suspect)
 
 
-def _unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+def _unhandled(rows: Rows, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
     found = queries.unhandled(rows, conversation, skip, limit)
     return [_item_from_received(rows, one) for one in found if _may_be_tried(rows, one)]
 
@@ -268,13 +268,17 @@ def _move_cursor(rows: Rows, conversation: str, item: Item) -> None:
 
 
 def _waits(rows: Rows, conversation: str, item: Item) -> None:
-    if item.source == LOG:
-        number = queries.record(rows, conversation, item.key, conversation, item.event, time.time())
-        _move_cursor(rows, conversation, item)
-    else:
-        number = item.number
-    if number is not None:
-        queries.wait(rows, number, item.until)
+    if item.source == INBOX:
+        queries.wait(rows, item.number, item.until)
+    elif item.source == LOG:
+        _wait_for_entry(rows, conversation, item)
+
+
+def _wait_for_entry(rows: Rows, conversation: str, item: Item) -> None:
+    event = {name: value for name, value in item.event.items() if name != "steps"}  # kept as rows
+    queries.record(rows, conversation, item.key, conversation, event, time.time())
+    queries.wait_delivery(rows, conversation, item.key, item.until)
+    _move_cursor(rows, conversation, item)
 
 
 def _aside(rows: Rows, conversation: str, item: Item, error: str) -> None:

@@ -80,11 +80,11 @@ class MemoryRecord:
         position = self._positions.get(conversation, 0)
         return Known(facts, dict(session), stream, position, fresh)
 
-    async def unhandled(self, conversation: str, skip: Iterable[int], limit: int) -> list[Item]:
+    async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """See ``Record.unhandled``."""
         held = set(skip)
         rows = self._inbox.get(conversation, {}).values()
-        return [self._item(conversation, row) for row in rows if row.number not in held][:limit]
+        return [self._item(conversation, row) for row in rows if row.key not in held][:limit]
 
     def _item(self, conversation: str, row: Item) -> Item:
         event = dict(row.event)
@@ -134,9 +134,9 @@ class MemoryRecord:
         rows = self._inbox.setdefault(conversation, {})
         if item.source == LOG:
             self.begin(conversation, max(item.number, self._positions.get(conversation, 0)))
-            if all(row.key != item.key for row in rows.values()):
-                row = self.record(conversation, item.event)
-                row.waiting, row.until = True, item.until
+            known = (row for row in rows.values() if row.key == item.key)
+            row = next(known, None) or self.record(conversation, item.event)
+            row.waiting, row.until = True, item.until
         elif item.number in rows:
             rows[item.number].waiting, rows[item.number].until = True, item.until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consumers.base import ChatConsumer
+from consumers.base import AnswerTimeout, ChatConsumer
 from consumers.bot import Bot, command
 from gateway.delivery.server import Arrival
 from gateway.ledger.rows import Rows
@@ -120,6 +120,40 @@ async def test_a_question_asked_in_one_network_is_answered_from_another(lobby: H
     await lobby.shows(TELEGRAM, 1)
     await lobby.hears(XMPP, "42")
     assert (await lobby.shows(TELEGRAM, 3))[2] == "42 it is"
+
+
+async def test_what_led_to_a_question_is_not_its_answer(lobby: House) -> None:
+    await lobby.hears(TELEGRAM, "/quiz", author=author_of(XMPP))
+    await lobby.shows(TELEGRAM, 1)
+    lobby.board.conversations.nudge(room_key("lobby"))  # its tables are read once more
+    await lobby.settled()
+    await lobby.hears(XMPP, "42")
+    assert (await lobby.shows(TELEGRAM, 3))[2] == "42 it is"
+
+
+async def test_a_second_question_to_a_room_has_its_own_time(house: House) -> None:
+    class Hasty(Bot):
+        @command
+        async def start(self, event: dict[str, Any]) -> str:
+            """Ask twice."""
+            first = await self.ask("First?", timeout=600)
+            try:
+                return first + await self.ask("Second?", timeout=0.5)
+            except AnswerTimeout:
+                return f"{first}, too late"
+
+    house.room("lobby", TELEGRAM)
+    await house.start(Hasty.as_asgi())
+    await house.hears(TELEGRAM, "/start")
+    await house.shows(TELEGRAM, 1)
+    await house.hears(TELEGRAM, "one")
+    await house.shows(TELEGRAM, 2)
+    await house.stop()
+    await house.start(Hasty.as_asgi())
+    async with asyncio.timeout(5):
+        while not house.shown(TELEGRAM):
+            await house.board.look()
+    assert house.shown(TELEGRAM) == ["one, too late"]
 
 
 async def test_the_bot_of_the_room_can_speak_to_one_person(lobby: House) -> None:

@@ -276,7 +276,7 @@ class Machine(RuleBasedStateMachine):
         self.write(partial(find, conversation, set(reader.held)), partial(self._found, reader))
 
     def _unhandled(self, conversation: str, held: set[int], rows: Any) -> list[tuple[int, str]]:
-        found = self.queries.unhandled(rows, conversation, held, PAGE)
+        found = self.queries.unhandled(rows, conversation, {f"i{row}" for row in held}, PAGE)
         return [(received.id, received.event["text"]) for received in found]
 
     def _entries(self, conversation: str, held: set[int], rows: Any) -> list[tuple[int, str]]:

@@ -41,6 +41,7 @@ from gateway.ledger.queries.inbox import (
     try_again,
     unhandled,
     wait,
+    wait_delivery,
 )
 from gateway.ledger.queries.leases import (
     drop_lease,
@@ -195,4 +196,5 @@ __all__ = [
     "try_again",
     "unhandled",
     "wait",
+    "wait_delivery",
 ]

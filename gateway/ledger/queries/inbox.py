@@ -70,8 +70,8 @@ def received_from_row(row: Row) -> Received:
     return Received(number, conversation, body, tries, state == WAITING, until, deaths)
 
 
-def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) -> list[Received]:
-    """The next unhandled arrivals of a conversation, in order; ``skip`` are in hand already."""
+def unhandled(rows: Rows, conversation: str, skip: Iterable[str], limit: int) -> list[Received]:
+    """The next unhandled arrivals of a conversation, in order; ``skip`` are keys in hand."""
     held = set(skip)
     found = rows.all(
         "SELECT id, conversation, event, tries, state, until, deaths FROM gateway_inbox"
@@ -79,7 +79,8 @@ def unhandled(rows: Rows, conversation: str, skip: Iterable[int], limit: int) ->
         conversation,
         limit + len(held),
     )
-    return [received_from_row(row) for row in found if row[0] not in held][:limit]
+    received = map(received_from_row, found)
+    return [one for one in received if one.event["key"] not in held][:limit]
 
 
 def conversations_unhandled(rows: Rows, account: str) -> list[str]:
@@ -120,6 +121,17 @@ def wait(rows: Rows, inbox: int, until: float | None) -> None:
         WAITING,
         until,
         inbox,
+    )
+
+
+def wait_delivery(rows: Rows, identity: str, delivery: str, until: float | None) -> None:
+    """The same for one that is known by its delivery id."""
+    rows.run(
+        "UPDATE gateway_inbox SET state = %s, until = %s WHERE identity = %s AND delivery = %s",
+        WAITING,
+        until,
+        identity,
+        delivery,
     )
 
 
