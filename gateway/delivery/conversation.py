@@ -20,7 +20,6 @@ from gateway.delivery.record import (
     GROUP,
     HOOK,
     INBOX,
-    KEPT,
     LOG,
     OPENING,
     Done,
@@ -73,7 +72,7 @@ class Conversation:
         self._shown_from: int | None = None
         """What its room said up to here was too long ago when it woke."""
         self._held: set[str] = set()
-        """The keys of those that are in memory and open in the inbox."""
+        """The keys of what is in memory and open in the inbox."""
         self._groups = 0
         self._reading = False
         self._deadline: asyncio.Timeout | None = None
@@ -231,16 +230,13 @@ class Conversation:
         self.active_at = time.monotonic()
 
     def _forget(self, item: Item) -> None:
-        if item.source == GROUP:
-            self._groups -= 1
-        else:
-            self._held.discard(item.key)
+        self._held.discard(item.key)
+        self._groups -= item.source == GROUP
 
     def wait(self, item: Item) -> None:
         """The handler of an event waits for a person; an entry of a log is in the inbox then."""
         self.waiting[item.key] = item
-        if item.source in KEPT:
-            self._held.add(item.key)
+        self._held.add(item.key)
         self.posted.add(self.record.waits(self.key, item, self.posted.chain))
 
     def _on_posted(self) -> None:
