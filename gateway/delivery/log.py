@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 PAGE = 200
 """Entries read at once when a follower is behind."""
 
+PAUSE = 0.5
+"""Seconds between two tries to learn where a stream stands."""
+
 Listener = Callable[[Entry], None]
 
 
@@ -59,7 +62,7 @@ class Tail:
 
     async def _read(self) -> None:
         try:
-            if self.position is None:
+            while self.position is None:
                 await self._begin()
             while self.position is not None and self.position < self.target:
                 await self._read_page(self.position)
@@ -67,10 +70,15 @@ class Tail:
             logger.warning("stream=%s cannot be read: %s", self.stream, error)
         finally:
             self._reading = None
-            self.ready.set()
 
     async def _begin(self) -> None:
-        self.position = (await self._journal.write(self._open))[1]
+        """Learn where the stream stands: what is opened before that could miss an entry."""
+        try:
+            self.position = (await self._journal.write(self._open))[1]
+            self.ready.set()
+        except LedgerAway as error:
+            logger.warning("stream=%s cannot be followed yet: %s", self.stream, error)
+            await asyncio.sleep(PAUSE)
 
     def _open(self, rows: Rows) -> tuple[str, int]:
         return queries.open_stream(rows, self.stream)

@@ -82,7 +82,13 @@ class LedgerRecord:
     async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
         found = await self._journal.read_in_order(
-            partial(_unhandled, conversation=conversation, skip=skip, limit=limit)
+            partial(
+                _unhandled,
+                conversation=conversation,
+                skip=skip,
+                limit=limit,
+                risked=frozenset(self._suspects),
+            )
         )
         self._suspects |= {item.key: item.number for item in found if item.deaths}
         return found
@@ -177,13 +183,17 @@ def _learned(rows: Rows, conversation: str, step: Learned, suspect: int | None) 
     spare(rows, suspect)
 
 
-def _unhandled(rows: Rows, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
+def _unhandled(
+    rows: Rows, conversation: str, skip: Iterable[str], limit: int, risked: frozenset[str]
+) -> list[Item]:
     found = queries.unhandled(rows, conversation, skip, limit)
-    return [_item_from_received(rows, one) for one in found if _may_be_tried(rows, one)]
+    return [_item_from_received(rows, one) for one in found if _may_be_tried(rows, one, risked)]
 
 
-def _may_be_tried(rows: Rows, received: Received) -> bool:
-    """Whether a handler may have it; counted before, if a process died with it."""
+def _may_be_tried(rows: Rows, received: Received, risked: frozenset[str]) -> bool:
+    """Whether a handler may have it; counted before, once a life, if a process died with it."""
+    if received.event["key"] in risked:
+        return True
     if received.deaths >= DEATHS:
         error = f"the process died {received.deaths} times with it in hand"
         queries.set_aside(

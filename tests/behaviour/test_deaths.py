@@ -101,3 +101,13 @@ async def test_saying_the_same_again_saves_no_event(house: House) -> None:
     await house.start(Fragile.as_asgi())
     await house.shows(PRIVATE, 1)
     assert await house.dead() == [POISON]
+
+
+async def test_reading_an_event_again_in_one_life_counts_as_no_death(house: House) -> None:
+    await poisoned(house)
+    await start_with_poison_in_hand(house)
+    for _ in range(DEATHS):  # as after each outage of the ledger
+        await house.board.conversations.record.unhandled(PRIVATE, (), 64)
+    await die(house)
+    await start_with_poison_in_hand(house)
+    assert await house.dead() == []

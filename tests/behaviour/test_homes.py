@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.ledger.queries import append
 from gateway.vocabulary.events import Event
 from house import House, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
+STREAM = "room:default:lobby"
 
 
 class Echo(ChatConsumer):
@@ -95,3 +97,21 @@ async def test_what_was_said_away_from_home_is_sent_before_what_is_said_then(hou
     await say(house, "third")
     server.gate.set()
     assert await house.shows(PERSON, 3) == ["first", "second", "third"]
+
+
+async def test_a_stream_that_could_not_be_followed_at_once_is_followed_without_a_gap(
+    house: House,
+) -> None:
+    await house.start(Echo.as_asgi())
+    board, heard = house.board, []
+    board.journal.patience = 0.05
+    with writing(house.ledger):
+        board.log.follow(STREAM, lambda entry: heard.append(entry.seq))
+        await asyncio.wait({board.journal.write(lambda rows: None)})
+    assert board.journal.away
+    opening = await board.log.open(STREAM)
+    event: Event = {"type": "room.message", "text": "hi"}
+    seq, _ = await board.journal.write(lambda rows: append(rows, STREAM, "key", event, 0.0))
+    board.log.publish(STREAM, seq, event)
+    await house.until(lambda: bool(heard))
+    assert heard == [opening.head + 1]
