@@ -123,6 +123,8 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         self._failure = ""
         self._refusal = ""
         self._error: GatewayError | None = None
+        self._broken_off: Any = None
+        """The transport that was broken off last."""
         self._outgoing: list[str] = []
         self._question = False
         self._prepare()
@@ -169,6 +171,12 @@ class Stream(ClientXMPP):  # type: ignore[misc]
         self.online = False  # at once: whatever is said from here on would be lost
         self._fail(error)
         self.abort()
+
+    def abort(self) -> None:
+        """Break a connection off once: with TLS, Python 3.11.2 fails at the second time."""
+        if self.transport is not self._broken_off:
+            self._broken_off = self.transport
+            super().abort()
 
     def dispose(self) -> None:
         """Let go of everything that would keep the object alive."""
