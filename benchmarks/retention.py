@@ -166,19 +166,19 @@ async def arrivals(journal: Any, seconds: float) -> list[float]:
     end = time.perf_counter() + seconds
 
     async def arrive(number: int) -> None:
-        from gateway.ledger.queries import record_later
+        from gateway.ledger.queries import record
 
         began = time.perf_counter()
         event = {"type": "telegram.message", "text": "x" * 200}
-        record = partial(
-            record_later,
+        operation = partial(
+            record,
             identity="1",
             delivery=None,
             conversation=f"telegram:default:{number}",
             event=event,
             at=time.time(),
         )
-        await journal.write(record)
+        await journal.write(operation)
         pauses.append(1000 * (time.perf_counter() - began))
 
     async with asyncio.TaskGroup() as group:

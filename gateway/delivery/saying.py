@@ -187,7 +187,7 @@ def _entry_meant(rows: Rows, chat: str, reference: str) -> str | None:
 
 
 def _queued(rows: Rows, suspect: int | None, **row: Any) -> Later[int | None]:
-    queued = queries.queue_later(rows, **row)
+    queued = queries.queue(rows, **row)
     if suspect is not None and queued.value() is not None:
         spare(rows, suspect)
     return queued

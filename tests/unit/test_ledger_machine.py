@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         return [
             (
                 person,
-                self.queries.record(rows, "4242", str(number), person, {"text": text}, 0.0),
+                self.queries.record(rows, "4242", str(number), person, {"text": text}, 0.0).value(),
                 text,
             )
             for number, (person, text) in updates
@@ -331,7 +331,8 @@ class Machine(RuleBasedStateMachine):
 
         def queue(rows: Any) -> Any:
             account = conversation.rpartition(":")[0]
-            row = self.queries.queue(rows, account, conversation, key, conversation, event, 0.0)
+            queued = self.queries.queue(rows, account, conversation, key, conversation, event, 0.0)
+            row = queued.value()
             if row is None:
                 return None
             return self.queries.Outgoing(row, conversation, conversation, event, 0)

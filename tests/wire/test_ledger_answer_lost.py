@@ -81,14 +81,14 @@ def _empty(rows: Rows) -> None:
 def arrives(rows: Rows, delivery: str | None) -> Any:
     from gateway.ledger import queries
 
-    return queries.record_later(rows, "42", delivery, PERSON, {"text": "hi"}, 1.0)
+    return queries.record(rows, "42", delivery, PERSON, {"text": "hi"}, 1.0)
 
 
 def is_sent(rows: Rows, key: str) -> Any:
     from gateway.ledger import queries
 
     account = "telegram:default"
-    return queries.queue_later(rows, account, PERSON, key, PERSON, {"text": "hi"}, 1.0)
+    return queries.queue(rows, account, PERSON, key, PERSON, {"text": "hi"}, 1.0)
 
 
 def is_told(rows: Rows, key: str) -> Any:

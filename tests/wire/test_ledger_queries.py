@@ -94,7 +94,7 @@ def queued(rows: Rows, conversation: str, key: str, **more: Any) -> int:
     sender, at = more.pop("sender", conversation), more.pop("at", LONG_AGO)
     number = queries.queue(
         rows, ACCOUNT, conversation, key, sender, {"text": key, "ref": key}, at, **more
-    )
+    ).value()
     assert number is not None
     return number
 
@@ -111,7 +111,7 @@ def received(rows: Rows, conversation: str, delivery: str | None = None, **more:
     from gateway.ledger import queries
 
     identity, at = more.pop("identity", "42"), more.pop("at", LONG_AGO)
-    number = queries.record(rows, identity, delivery, conversation, {"text": "hi"}, at)
+    number = queries.record(rows, identity, delivery, conversation, {"text": "hi"}, at).value()
     assert number is not None
     return number
 

@@ -30,7 +30,6 @@ from gateway.ledger.queries.inbox import (
     due_dialogues,
     received_from_row,
     record,
-    record_later,
     rewrite,
     risk,
     set_aside,
@@ -73,7 +72,6 @@ from gateway.ledger.queries.outbox import (
     outcome,
     part_sent,
     queue,
-    queue_later,
     sent,
 )
 from gateway.ledger.queries.reactions import react
@@ -169,12 +167,10 @@ __all__ = [
     "prune_inbox",
     "prune_outbox",
     "queue",
-    "queue_later",
     "react",
     "received_from_row",
     "record",
     "record_in_turn",
-    "record_later",
     "release",
     "rename",
     "rewrite",

@@ -36,15 +36,8 @@ class Received:
 
 def record(
     rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
-) -> int | None:
-    """Commit an arrival to the inbox; None if the network had delivered it before."""
-    return record_later(rows, identity, delivery, conversation, event, at).value()
-
-
-def record_later(
-    rows: Rows, identity: str, delivery: str | None, conversation: str, event: Event, at: float
 ) -> Later[int | None]:
-    """The same, where the answer can wait for others."""
+    """Commit an arrival to the inbox; None if the network had delivered it before."""
     return rows.later(
         id_from_row,
         "INSERT INTO gateway_inbox (identity, delivery, conversation, event, at)"

@@ -35,25 +35,8 @@ def queue(
     at: float,
     *,
     broadcast: bool = False,
-) -> int | None:
-    """Queue an event for a network; None if this key had queued one before."""
-    return queue_later(
-        rows, account, conversation, key, sender, event, at, broadcast=broadcast
-    ).value()
-
-
-def queue_later(
-    rows: Rows,
-    account: str,
-    conversation: str,
-    key: str,
-    sender: str,
-    event: Event,
-    at: float,
-    *,
-    broadcast: bool = False,
 ) -> Later[int | None]:
-    """The same, where the answer can wait for others."""
+    """Queue an event for a network; None if this key had queued one before."""
     return rows.later(
         id_from_row,
         "INSERT INTO gateway_outbox (account, conversation, key, sender, event, broadcast, at)"
