@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 import tempfile
@@ -153,6 +154,8 @@ async def keep_busy(share: float) -> None:
 
 async def measure(seconds: float) -> list[tuple[str, ...]]:
     sys.setswitchinterval(INTERVAL)
+    gc.collect()
+    gc.freeze()  # as the gateway does when it is ready
     await steady(RATES[-1], 0, 0.5)  # everything is imported, the first pages are there
     return [
         (f"{rate}/s", f"{busy:.0%}", *await steady(rate, busy, seconds))

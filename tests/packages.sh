@@ -16,6 +16,7 @@ ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || present postgres ||
 if [ -e "$(dirname "$0")/wire/ejabberd.py" ]; then
   present ejabberdctl || packages="$packages ejabberd"
 fi
+present pgbouncer || packages="$packages pgbouncer"
 [ -n "$packages" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
@@ -48,7 +49,7 @@ $root env DEBIAN_FRONTEND=noninteractive \
 if [ -d /run/systemd/system ]; then
   for package in $packages; do
     case $package in
-    prosody | redis-server | postgresql | ejabberd) $root systemctl disable --quiet "$package" ;;
+    prosody | redis-server | postgresql | pgbouncer | ejabberd) $root systemctl disable --quiet "$package" ;;
     esac
   done
 fi

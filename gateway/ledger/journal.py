@@ -35,6 +35,7 @@ from django.db import (
 
 from gateway.ledger import queries
 from gateway.ledger.chain import Chain
+from gateway.ledger.prepared import NotPrepared, Prepared
 from gateway.ledger.receipts import Receipts
 from gateway.ledger.rows import Later, Rows, known
 from gateway.vocabulary.errors import LedgerAway
@@ -136,6 +137,7 @@ class Journal:
         self.operations = 0
         self.depth = 0
         """How many operations wait."""
+        self._prepared = Prepared()
         self._receipts = Receipts()
         self._gathered: list[Pending[Any]] = []
         """What this turn of the loop has brought; the writer gets it at once, when it is over."""
@@ -263,6 +265,8 @@ class Journal:
         while batch:
             try:
                 self._run(batch)
+            except NotPrepared as found:
+                logger.info("%s: they are sent in full from now on", found)
             except (OperationalError, InterfaceError) as error:
                 if not self._wait_for_database(batch, error):
                     return
@@ -293,7 +297,7 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[Rows]:
         """One transaction; Django's own costs a third of a small commit."""
-        rows = Rows(connections[self.using], gathers=True)
+        rows = Rows(connections[self.using], self._prepared)
         rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
         try:
             yield rows

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from operator import attrgetter, methodcaller
 from typing import Any, Generic, TypeVar
+
+from gateway.ledger.gathered import Answer, Gathered
+from gateway.ledger.prepared import Prepared
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-GATHERED = 200
-"""Statements that are sent together at most."""
+_COUNT: Callable[[Any], int] = attrgetter("rowcount")
+_ONE: Callable[[Any], Row | None] = methodcaller("fetchone")
+_ALL: Callable[[Any], list[Row]] = methodcaller("fetchall")
 
 
 @lru_cache(maxsize=512)
@@ -42,99 +47,75 @@ def id_from_row(row: Row | None) -> int | None:
     return None if row is None else int(row[0])
 
 
-class Answer:
-    """The first row that a statement answered, when it was sent."""
-
-    __slots__ = ("row", "sent")
-
-    def __init__(self) -> None:
-        self.row: Row | None = None
-        self.sent = False
-
-    def take(self, row: Row | None) -> None:
-        """It was sent, and this is what came."""
-        self.row, self.sent = row, True
-
-
 class Rows:
     """A database cursor that takes ``%s`` placeholders whatever its database.
 
-    With ``gathers`` and on PostgreSQL, statements whose answer nobody waits for are kept, and
-    sent with the next one that somebody does wait for: each way there and back costs as much as
-    several statements, and the interpreter's lock.
+    With ``prepared`` and on PostgreSQL, statements are gathered until an answer is waited for.
     """
 
-    def __init__(self, connection: Any, *, gathers: bool = False) -> None:
+    def __init__(self, connection: Any, prepared: Prepared | None = None) -> None:
         connection.ensure_connection()
         self.vendor: str = connection.vendor
         self._wrap = connection.wrap_database_errors
-        self._cursor = connection.connection.cursor()
-        self._gathers = gathers and self.vendor == "postgresql"
-        self._gathered: list[tuple[str, Answer | None]] = []
+        session = connection.connection
+        self._cursor = session.cursor()
+        self._gathered: Gathered | None = None
+        if prepared is not None and self.vendor == "postgresql":
+            self._gathered = Gathered(session, self._wrap, prepared)
         self.asked: dict[str, Later[Any]] = {}
         """What need not be asked twice in one transaction, by name."""
 
     def run(self, sql: str, *parameters: Any) -> None:
         """Carry out a statement."""
-        if self._gathers:
-            self._gather(sql, parameters, None)
+        if self._gathered is not None:
+            self._gathered.add(sql, parameters)
         else:
             self._execute(sql, parameters)
 
     def count(self, sql: str, *parameters: Any) -> int:
         """Carry out a statement and return how many rows it touched."""
-        self._execute(sql, parameters)
-        return int(self._cursor.rowcount)
+        return self._ask(_COUNT, sql, parameters)
 
     def one(self, sql: str, *parameters: Any) -> Row | None:
         """The first row of the answer, or None."""
-        self._execute(sql, parameters)
-        row: Row | None = self._cursor.fetchone()
-        return row
+        return self._ask(_ONE, sql, parameters)
 
     def all(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of the answer."""
-        self._execute(sql, parameters)
-        return list(self._cursor.fetchall())
+        return self._ask(_ALL, sql, parameters)
 
     def later(self, read: Callable[[Row | None], T], sql: str, *parameters: Any) -> Later[T]:
         """The first row of the answer, as ``read`` sees it, when somebody asks for it."""
-        answer = Answer()
-        if self._gathers:
-            self._gather(sql, parameters, answer)
-        else:
-            answer.take(self.one(sql, *parameters))
-        return Later(partial(self._read, answer, read))
-
-    def _read(self, answer: Answer, read: Callable[[Row | None], T]) -> T:
-        if not answer.sent:
-            self.flush()
-        return read(answer.row)
-
-    def forget(self) -> None:
-        """Drop what was gathered and not sent."""
-        self._gathered.clear()
+        if self._gathered is None:
+            return Later(partial(read, self.one(sql, *parameters)))
+        answer = Answer(_ONE)
+        self._gathered.add(sql, parameters, answer)
+        return Later(lambda: read(self._found(answer)))
 
     def flush(self) -> None:
         """Send what was gathered."""
-        if not self._gathered:
-            return
-        gathered, self._gathered = self._gathered, []
-        with self._wrap:
-            self._cursor.execute("; ".join(sql for sql, _ in gathered))
-            for _, answer in gathered:
-                if answer is not None:
-                    answer.take(self._cursor.fetchone())
-                self._cursor.nextset()
+        if self._gathered is not None:
+            self._gathered.send()
 
-    def _gather(self, sql: str, parameters: Sequence[Any], answer: Answer | None) -> None:
-        with self._wrap:
-            self._gathered.append((self._cursor.mogrify(sql, parameters), answer))
-        if len(self._gathered) == GATHERED:
+    def forget(self) -> None:
+        """Drop what was gathered and not sent: the transaction is rolled back."""
+        if self._gathered is not None:
+            self._gathered.forget()
+
+    def _ask(self, take: Callable[[Any], T], sql: str, parameters: Sequence[Any]) -> T:
+        if self._gathered is None:
+            self._execute(sql, parameters)
+            return take(self._cursor)
+        answer = Answer(take)
+        self._gathered.add(sql, parameters, answer)
+        return self._found(answer)
+
+    def _found(self, answer: Answer[T]) -> T:
+        if not answer.sent:
             self.flush()
+        return answer.found  # type: ignore[return-value]  # it was sent
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> None:
-        self.flush()
         if self.vendor == "sqlite":
             sql = _question_marks(sql)
         with self._wrap:  # Django's exceptions, whatever the database

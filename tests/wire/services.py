@@ -1,4 +1,4 @@
-"""A real Redis and a real PostgreSQL for tests: own directories, own ports, gone afterwards."""
+"""A real Redis, PostgreSQL and PgBouncer for tests: own directories and ports, gone afterwards."""
 
 from __future__ import annotations
 
@@ -116,6 +116,31 @@ async def postgres(*, durable: bool = False, parent: str | None = None) -> Async
             yield server
         finally:
             await server.stop()
+
+
+@asynccontextmanager
+async def pooler(server: Postgres) -> AsyncIterator[str]:
+    """The URL of a PgBouncer whose clients get another session for each transaction."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="gateway-pooler-") as directory:
+        settings = _pooler_settings(Path(directory), port, server.port)
+        process = await _started(*_as_postgres(), needed("pgbouncer"), settings, cwd="/")
+        try:
+            await listening(port, process)
+            yield f"postgres://gateway@127.0.0.1:{port}/postgres"
+        finally:
+            await _end(process, signal.SIGTERM)
+
+
+def _pooler_settings(directory: Path, port: int, behind: int) -> str:
+    directory.chmod(0o755)
+    settings = directory / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={behind} user=gateway\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = transaction\n"
+    )
+    return str(settings)
 
 
 def needed(program: str) -> str:

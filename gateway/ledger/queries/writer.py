@@ -10,6 +10,11 @@ WRITER = 0x67617466
 IDLE_SECONDS = 2
 """How long a writer may do nothing before PostgreSQL ends its session."""
 
+_BECOME = (
+    f"SELECT set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', true),"
+    f" pg_advisory_xact_lock({WRITER})"
+)
+
 
 def become_the_writer(rows: Rows) -> None:
     """Wait until no other process writes; until the end of this transaction.
@@ -19,5 +24,4 @@ def become_the_writer(rows: Rows) -> None:
     hangs there, or whose machine is gone, keeps the others waiting for ``IDLE_SECONDS`` only.
     """
     if rows.vendor == "postgresql":
-        rows.run(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
-        rows.run("SELECT pg_advisory_xact_lock(%s)", WRITER)
+        rows.run(_BECOME)
