@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loopback import Loopback
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -23,34 +25,21 @@ COMMIT = Cut(b"COMMIT", arrives=False)
 """The commit does not arrive."""
 
 
-class Line:
+class Line(Loopback):
     """Passes everything on to a port, but for the cuts that are to come, in their order."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._target = port
         self._to_come: list[Cut] = []
         self._every = 0
         self._commits = 0
         self.cuts = 0
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Line:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        await self._server.wait_closed()
 
     @property
     def url(self) -> str:
         """What the database is called over this line."""
-        assert self._server is not None
-        return f"postgres://gateway@127.0.0.1:{self._server.sockets[0].getsockname()[1]}/postgres"
+        return f"postgres://gateway@127.0.0.1:{self.port}/postgres"
 
     def cut(self, *cuts: Cut) -> None:
         """Break at the next that fits the first of these, then the second."""

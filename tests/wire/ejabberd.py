@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-from prosody import BRIDGE, HOST, PASSWORD, ROOMS, SECRET, free_port, listening, write_certificate
+from programs import end, free_port, listening, started
+from prosody import BRIDGE, HOST, PASSWORD, ROOMS, SECRET, write_certificate
 
 PROGRAM = Path("/usr/bin/erl")
 CODE = Path("/usr/lib")
@@ -115,14 +116,8 @@ class Ejabberd:
             *("log_path", _text(str(self.directory / "ejabberd.log"))),
             *("-s", "ejabberd", "-eval", expression),
         )
-        self._process = await asyncio.create_subprocess_exec(
-            str(PROGRAM),
-            *arguments,
-            cwd=self.directory,
-            env=os.environ | {"HOME": str(self.directory)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        self._process = await started(
+            str(PROGRAM), *arguments, directory=self.directory, HOME=str(self.directory)
         )
         for port in (self.port, self.component_port):
             await listening(port, self._process)
@@ -132,20 +127,12 @@ class Ejabberd:
 
     async def stop(self) -> None:
         """End it in order."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(10):
-                    await self._process.wait()
-            except TimeoutError:
-                await self.kill()
+        await end(self._process)
         self._process = None
 
     async def kill(self) -> None:
         """End it at once, with nothing told to anybody."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process, signal.SIGKILL)
         self._process = None
 
 

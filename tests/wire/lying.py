@@ -6,36 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from loopback import Loopback
+
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-class Liar:
+class Liar(Loopback):
     """Answers each request by its path; a path that it does not know is never answered."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.once_asked = asyncio.Event()
         self.heads: list[bytes] = []
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Liar:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """Where a path is."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import random
-import socket
+import signal
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from programs import end, free_port, listening, started
 
 PROGRAM = Path("/usr/bin/prosody")
 PASSWORD = "correct horse & <battery>"
@@ -120,61 +120,19 @@ class Prosody:
 
     async def start(self) -> None:
         """Start it and wait until it takes connections."""
-        self._process = await asyncio.create_subprocess_exec(
-            str(PROGRAM),
-            "--config",
-            str(self._configuration),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        self._process = await started(str(PROGRAM), "--config", str(self._configuration))
         for port in (self.port, self.component_port):
             await listening(port, self._process)
 
     async def stop(self) -> None:
         """End it in order."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            try:
-                async with asyncio.timeout(5):
-                    await self._process.wait()
-            except TimeoutError:
-                await self.kill()
+        await end(self._process)
         self._process = None
 
     async def kill(self) -> None:
         """End it at once, with nothing told to anybody."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process, signal.SIGKILL)
         self._process = None
-
-
-async def listening(port: int, process: asyncio.subprocess.Process, seconds: float = 20) -> None:
-    """Wait until something takes connections on a port, or the process has ended."""
-    async with asyncio.timeout(seconds):
-        while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-                continue
-            writer.close()
-            return
-    raise RuntimeError(f"the server ended with exit code {process.returncode}")
-
-
-PORTS = range(20_000, 32_000)
-"""Below those that systems give to outgoing connections: one of these could be taken meanwhile."""
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses now."""
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def write_certificate(certificate: Path, key: Path, *names: str) -> None:

@@ -12,13 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from prosody import free_port, listening
+from programs import START_SECONDS, end, free_port, listening, needed, started
 
 POSTGRES_USER = "postgres"
 """Who runs PostgreSQL where we are root, as whom it refuses to run."""
-
-START_SECONDS = 20
-STOP_SECONDS = 10
 
 
 class Redis:
@@ -33,12 +30,14 @@ class Redis:
         """Start it and wait until it takes connections."""
         options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "appendonly": "no"}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = await _started(needed("redis-server"), *words, cwd=tempfile.gettempdir())
+        self._process = await started(
+            needed("redis-server"), *words, directory=tempfile.gettempdir()
+        )
         await listening(self.port, self._process)
 
     async def stop(self) -> None:
         """End it; what it held is forgotten."""
-        await _end(self._process, signal.SIGTERM)
+        await end(self._process)
         self._process = None
 
 
@@ -60,8 +59,8 @@ class Postgres:
         if os.geteuid() == 0:
             shutil.chown(self.directory, POSTGRES_USER)
         options = ["--username=gateway", "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        process = await _started(
-            *_as_postgres(), _postgres("initdb"), "--no-sync", *options, self._data, cwd="/"
+        process = await started(
+            *_as_postgres(), _postgres("initdb"), "--no-sync", *options, self._data
         )
         if await process.wait() != 0:
             raise RuntimeError(f"initdb ended with exit code {process.returncode}")
@@ -70,8 +69,8 @@ class Postgres:
         """Start it and wait until it takes connections."""
         options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
         options += [] if self.durable else ["-F"]
-        self._process = await _started(
-            *_as_postgres(), _postgres("postgres"), "-D", self._data, *options, cwd="/"
+        self._process = await started(
+            *_as_postgres(), _postgres("postgres"), "-D", self._data, *options
         )
         await listening(self.port, self._process)
         async with asyncio.timeout(START_SECONDS):
@@ -81,12 +80,12 @@ class Postgres:
 
     async def _ready(self) -> bool:
         address = ("-h", "127.0.0.1", "-p", str(self.port))
-        probe = await _started(_postgres("pg_isready"), "--quiet", *address, cwd="/")
+        probe = await started(_postgres("pg_isready"), "--quiet", *address)
         return await probe.wait() == 0
 
     async def stop(self) -> None:
         """End it, without waiting for its clients."""
-        await _end(self._process, signal.SIGINT)
+        await end(self._process, signal.SIGINT)
         self._process = None
 
     @property
@@ -124,12 +123,12 @@ async def pooler(server: Postgres) -> AsyncIterator[str]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="gateway-pooler-") as directory:
         settings = _pooler_settings(Path(directory), port, server.port)
-        process = await _started(*_as_postgres(), needed("pgbouncer"), settings, cwd="/")
+        process = await started(*_as_postgres(), needed("pgbouncer"), settings)
         try:
             await listening(port, process)
             yield f"postgres://gateway@127.0.0.1:{port}/postgres"
         finally:
-            await _end(process, signal.SIGTERM)
+            await end(process)
 
 
 def _pooler_settings(directory: Path, port: int, behind: int) -> str:
@@ -141,14 +140,6 @@ def _pooler_settings(directory: Path, port: int, behind: int) -> str:
         "auth_type = any\npool_mode = transaction\n"
     )
     return str(settings)
-
-
-def needed(program: str) -> str:
-    """Where a program is; a test that cannot run fails."""
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None:
-        raise RuntimeError(f"{program} is needed for this test: sh tests/packages.sh")
-    return found
 
 
 def _postgres(program: str) -> str:
@@ -167,22 +158,3 @@ def _as_postgres() -> list[str]:
     # setpriv becomes the program it runs, so that a signal reaches the server itself.
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     return [needed("setpriv"), *ids]
-
-
-async def _started(*command: str, cwd: str) -> asyncio.subprocess.Process:
-    nothing = asyncio.subprocess.DEVNULL
-    return await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdin=nothing, stdout=nothing, stderr=nothing
-    )
-
-
-async def _end(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
-    if process is None or process.returncode is not None:
-        return
-    process.send_signal(number)
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
-from prosody import free_port
+from programs import free_port
 
 SECONDS = 20
 

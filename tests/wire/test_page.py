@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from browser import Page, chromium
+from browser import Page
 from chatroom import Chatroom, message
 
 HOSTILE = [
@@ -25,13 +25,6 @@ HOSTILE = [
     "<iframe srcdoc='<script>parent.document.title=1</script>'></iframe>",
 ]
 SAID = "#panel-room .bubble"
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    """One browser for all tests; each opens its own page."""
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture

@@ -9,26 +9,12 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browser import Page, chromium
+from browser import Page
 from chatroom import Chatroom
 from pictures import picture, sound
 
 PNG = picture(60, 40, (0, 0, 0), (255, 255, 255))
 FIELD = "#panel-room textarea"
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    """One browser for all tests."""
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Chatroom]:
-    """One chat room for all tests."""
-    with Chatroom().serving() as chatroom:
-        yield chatroom
 
 
 @pytest.fixture

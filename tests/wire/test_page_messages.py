@@ -9,26 +9,12 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from browser import Page, chromium
+from browser import Page
 from chatroom import Chatroom, about
 
 SAID = "#panel-room .bubble"
 FIELD = "#panel-room textarea"
 ME = "web:~me"
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    """One browser for all tests."""
-    with chromium() as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Chatroom]:
-    """One chat room for all tests."""
-    with Chatroom().serving() as chatroom:
-        yield chatroom
 
 
 @pytest.fixture

@@ -7,22 +7,15 @@ with coloured emoji has to be installed for that. ``LOOKS=all`` takes narrow and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from browser import Page, chromium
+from browser import Page
 from pictures import LOOKS, PICTURES, take
 
 MOST = 150_000
 """Bytes of one picture."""
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    with chromium("--hide-scrollbars") as page:
-        yield page
 
 
 @pytest.mark.parametrize("look", LOOKS if os.environ.get("LOOKS") else [""])

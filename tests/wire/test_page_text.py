@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browser import Page, chromium
+from browser import Page
 from chatroom import Chatroom
 
 BUBBLE = "#panel-room .bubble"
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[Page]:
-    """One browser for all tests."""
-    with chromium() as page:
-        yield page
 
 
 @pytest.fixture

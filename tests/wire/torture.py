@@ -20,7 +20,8 @@ from checker import Chronicle, Died, Said, Shown, repeats
 from ends import ECHOED, IN_ROOM, IN_WEB, NICK, ROOM, Ambush, Browser, Due, Scribe, Telegram, Xmpp
 from gateway.testing.botapi import Bot
 from mortal import Mortal
-from prosody import HOST, PASSWORD, ROOMS, free_port
+from programs import free_port
+from prosody import HOST, PASSWORD, ROOMS
 
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
 BOT = """
