@@ -58,7 +58,7 @@ class Lives:
         bot.port.status.listener = bot._on_status
         self.made.append(bot)
         bot.start()
-        await bot.until(State.CONNECTED)
+        await bot.be_there()
         for room in rooms:
             await bot.be_in(room)
         return bot
