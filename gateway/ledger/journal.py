@@ -35,6 +35,7 @@ from django.db import (
 
 from gateway.ledger import queries
 from gateway.ledger.chain import Chain
+from gateway.ledger.faults import is_away
 from gateway.ledger.prepared import NotPrepared, Prepared
 from gateway.ledger.receipts import Receipts
 from gateway.ledger.rows import Later, Rows, known
@@ -267,12 +268,12 @@ class Journal:
                 self._run(batch)
             except NotPrepared as found:
                 logger.info("%s: they are sent in full from now on", found)
-            except (OperationalError, InterfaceError) as error:
+            except Exception as error:
+                if not is_away(error):
+                    self._halve(batch, error)
+                    return
                 if not self._wait_for_database(batch, error):
                     return
-            except Exception as error:
-                self._halve(batch, error)
-                return
             else:
                 self.away = ""
                 return
