@@ -154,7 +154,8 @@ class Switchboard:
             try:
                 await self.look()
             except LedgerAway as error:
-                logger.warning("the ledger cannot be read: %s", error)
+                if not self.journal.away:  # else it has been said
+                    logger.warning("what waits cannot be looked for: %s", error)
 
     def _measure(self) -> None:
         """Set the gauges of what waits."""
@@ -209,9 +210,15 @@ class Switchboard:
         await self._look_for(account)
 
     def _lost(self, account: str) -> None:
+        """Its server leaves; one that serves its own browsers does so wherever the home is."""
         port = self.ports.get(account)
-        if port is not None:
-            port.status.set(State.ELSEWHERE, self.leases.elsewhere.get(account, ""))
+        if port is None or account in self._log_accounts:
+            return
+        if holder := self.leases.elsewhere.get(account):
+            port.status.set(State.ELSEWHERE, f"served by {holder}")
+        else:
+            why = f": the ledger is away: {self.journal.away}" if self.journal.away else ""
+            port.status.set(State.RECONNECTING, f"its lease could not be renewed{why}")
 
     def register(self, account: str, server: ProtocolServer) -> None:
         """A server is there to deliver for its account."""
@@ -435,9 +442,10 @@ class Switchboard:
 
     @property
     def ready(self) -> bool:
-        """Whether every account of this process is connected, or served by another process."""
+        """Whether each account is connected or served by another, and the ledger can be written."""
         well = (State.CONNECTED, State.DEGRADED, State.ELSEWHERE)
-        return self.serving and all(port.status.state in well for port in self.ports.values())
+        able = self.serving and not self.journal.away
+        return able and all(port.status.state in well for port in self.ports.values())
 
     def statuses(self) -> list[dict[str, Any]]:
         """The state of each protocol server."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.delivery.status import State
 from gateway.ledger.queries import append
 from gateway.vocabulary.events import Event
 from house import House, writing
@@ -115,3 +116,37 @@ async def test_a_stream_that_could_not_be_followed_at_once_is_followed_without_a
     board.log.publish(STREAM, seq, event)
     await house.until(lambda: bool(heard))
     assert heard == [opening.head + 1]
+
+
+async def test_browsers_are_served_whoever_holds_the_lease(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    await house.hears(PERSON, "first")
+    status = house.board.ports["web:default"].status
+    status.set(State.CONNECTED, "listening")
+    await away_from_home(house)
+    await house.board.leases.renew()
+    assert (status.state, status.detail) == (State.CONNECTED, "listening")
+
+
+async def test_an_account_whose_lease_ran_out_is_not_said_to_be_served_elsewhere(
+    house: House,
+) -> None:
+    await house.start(Echo.as_asgi())
+    await house.hears(PERSON, "first")
+    status = house.board.ports[ACCOUNT].status
+    status.set(State.CONNECTED)
+    await away_from_home(house)
+    await house.board.leases.renew()
+    assert (status.state, status.detail) == (State.RECONNECTING, "its lease could not be renewed")
+
+
+async def test_nobody_is_ready_while_the_ledger_cannot_be_written(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    board = house.board
+    board.serving, board.journal.patience = True, 0.05
+    for port in board.ports.values():
+        port.status.set(State.CONNECTED)
+    assert board.ready
+    with writing(house.ledger):
+        await asyncio.wait({board.journal.write(lambda rows: None)})
+    assert not board.ready
