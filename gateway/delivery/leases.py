@@ -2,7 +2,8 @@
 
 A lease is a row with a holder and an end. The holder renews it; whoever finds it ended, or its
 holder dead on this machine, takes it. Whether one is at home is a local fact, never a query: a
-lease counts as held until two thirds of its time have passed without a renewal.
+lease counts as held until two thirds of its time have passed without a renewal. Clocks may be set
+and may differ: whoever has seen a lease before goes by how long nobody has renewed it since.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from gateway.ledger import queries
@@ -25,6 +27,12 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 3.6
 """How long a lease lasts without renewal."""
+
+PATIENCE = 5 / 6
+"""How much of that time others have to see pass; not all, or a third look may be a bit early."""
+
+BOOT, PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+"""What Linux calls this run of the machine, and the processes that can be seen by their numbers."""
 
 
 class Leases:
@@ -38,9 +46,11 @@ class Leases:
         self.elsewhere: dict[str, str] = {}
         """Who holds what we want, in words."""
         self._journal = journal
-        self._host = socket.gethostname()
+        self._host = _here()
         self._wanted: set[str] = set()
         self._held: dict[str, float] = {}
+        self._seen: dict[str, tuple[str, float, float]] = {}
+        """Of leases of others: the holder, the end, and when they were first seen so."""
         self._renewed_at = time.monotonic()
 
     def holds(self, name: str) -> bool:
@@ -81,16 +91,23 @@ class Leases:
     def _take(self, rows: Rows, name: str) -> bool:
         row = queries.lease(rows, name)
         former = None if row is None else row[0]
-        if row is not None and former != self.holder and not self._ended(row[1], row[2], row[3]):
-            self.elsewhere[name] = f"process {row[2]} on {row[1]}"
+        if row is not None and former != self.holder and not self._ended(name, *row):
+            self.elsewhere[name] = f"process {row[2]} on {row[1].partition(' ')[0]}"
             return False
         if former not in (None, self.holder):  # it did not give the lease back
             queries.suspect(rows, name)
         until = time.time() + self.seconds
         return queries.take_lease(rows, name, self.holder, self._host, os.getpid(), until, former)
 
-    def _ended(self, host: str, pid: int, until: float) -> bool:
-        return until < time.time() or (host == self._host and not _alive(pid))
+    def _ended(self, name: str, holder: str, host: str, pid: int, until: float) -> bool:
+        if host == self._host and not _alive(pid):
+            return True
+        if name not in self._seen and until < time.time():
+            return True
+        now = time.monotonic()
+        if self._seen.get(name, ())[:2] != (holder, until):
+            self._seen[name] = (holder, until, now)
+        return now - self._seen[name][2] > self.seconds * PATIENCE
 
     def _notice_losses(self) -> None:
         for name in [name for name in self._held if not self.holds(name)]:
@@ -109,6 +126,14 @@ class Leases:
         if queries.holds_lease(rows, name, self.holder).value():
             queries.clear_suspicion(rows, name)
         queries.drop_lease(rows, name, self.holder)
+
+
+def _here() -> str:
+    """The machine's name, and what tells it from another of that name, and from a container."""
+    try:
+        return f"{socket.gethostname()} {BOOT.read_text().strip()} {PROCESSES.readlink()}"
+    except OSError:  # not Linux
+        return socket.gethostname()
 
 
 def _alive(pid: int) -> bool:
