@@ -11,7 +11,13 @@ import typer
 
 from gateway.config import load
 from gateway.control import ask
-from gateway.verbs.output import print_json, print_line, print_table, time_from_seconds
+from gateway.verbs.output import (
+    print_json,
+    print_line,
+    print_table,
+    printable,
+    time_from_seconds,
+)
 from gateway.vocabulary.errors import ConfigurationError, GatewayError
 
 WIDTH = 100
@@ -33,12 +39,7 @@ def _row(letter: dict[str, Any]) -> tuple[str, ...]:
     place = letter["conversation"] or letter["account"]
     error = letter["error"] if len(letter["error"]) <= WIDTH else f"{letter['error'][:WIDTH]}…"
     cells = (letter["id"], time_from_seconds(letter["at"]), place, letter["kind"], error)
-    return tuple(_printable(cell) for cell in cells)
-
-
-def _printable(cell: str) -> str:
-    """A cell in one line, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in cell)
+    return tuple(printable(cell) for cell in cells)
 
 
 def show(file: Path | None, name: str, *, json: bool) -> None:
@@ -49,7 +50,7 @@ def show(file: Path | None, name: str, *, json: bool) -> None:
         return
     event = letter.pop("event")
     letter["at"] = time_from_seconds(letter["at"])
-    print_table([(key, _printable(str(value or "-"))) for key, value in letter.items()])
+    print_table([(key, printable(str(value or "-"))) for key, value in letter.items()])
     # Escaped, because what others wrote is shown in a terminal here.
     print_line(text_of.dumps(event, indent=2))
 

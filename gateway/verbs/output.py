@@ -15,6 +15,11 @@ def print_line(line: str) -> None:
     typer.echo(line)
 
 
+def printable(words: str) -> str:
+    """Words in one line, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else " " for letter in words)
+
+
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))

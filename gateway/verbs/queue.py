@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.config import load
 from gateway.control import ask
-from gateway.verbs.output import clock_from_seconds, print_json, print_line
+from gateway.verbs.output import clock_from_seconds, print_json, print_line, printable
 
 WELL = ("connected", "degraded")
 """States in which an account sends and receives."""
@@ -43,7 +43,7 @@ def line_from_account(found: dict[str, Any], now: float) -> str:
     if why != ON_ITS_WAY or counts:
         counts.append(why)
     age = f" (oldest: {duration_from_seconds(now - found['oldest'])})"
-    return f"{_name(found['account'])}: {', '.join([*counts, *held])}{age}"
+    return printable(f"{_name(found['account'])}: {', '.join([*counts, *held])}{age}")
 
 
 def _held(name: str, count: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from gateway.cli import run
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
-from gateway.verbs.broadcast import bar
+from gateway.verbs.broadcast import bar, fitted
 from gateway.verbs.queue import duration_from_seconds, line_from_account
 
 NOON = time.mktime((2026, 7, 1, 12, 0, 0, 0, 0, -1))
@@ -81,6 +81,10 @@ LINES = [
         {"queued": 1, "unhandled": 5, "ledger": "disk full"},
         "telegram: 1 queued, 5 to be handled, the ledger is away: disk full (oldest: 4 min)",
     ),
+    (
+        {"queued": 1, "state": "refused", "detail": "bad token\n\x1b[31m\tsorry"},
+        "telegram: 1 queued, refused: bad token  [31m sorry (oldest: 4 min)",
+    ),
 ]
 
 
@@ -108,6 +112,19 @@ def test_a_duration_is_shown_in_its_largest_unit(seconds: float, shown: str) -> 
 )
 def test_the_bar_grows_with_what_is_done(members: int, have: int, failed: int, drawn: str) -> None:
     assert bar({"members": members, "have": have, "failed": failed}) == drawn
+
+
+@pytest.mark.parametrize(
+    ("line", "columns", "drawn"),
+    [
+        ("1234567", 8, "1234567"),
+        ("12345678", 8, "123456…"),
+        ("1234", 0, "1234"),
+        ("漢字漢", 6, "漢字…"),
+    ],
+)
+def test_what_is_drawn_over_itself_stays_in_its_line(line: str, columns: int, drawn: str) -> None:
+    assert fitted(line, columns) == drawn
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,9 @@ async def test_a_broadcast_is_watched_over_a_restart_of_the_gateway(net: Net) ->
     assert process.stdout is not None
     said = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode()
     await net.gateway.kill()
-    assert await asyncio.wait_for(process.wait(), SECONDS) == 1
+    rest = (await asyncio.wait_for(process.stdout.read(), SECONDS)).decode()
+    again = f"to see how far it is: gateway broadcast --watch '{said.partition(':')[0]}'"
+    assert (await process.wait(), again in rest) == (1, True)
     await net.gateway.start()
     code, printed = await net.gateway.run("broadcast", "--watch", said.partition(":")[0])
     assert (code, "2 of 2" in printed) == (0, True)
