@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.config import load
 from gateway.control import ask
-from gateway.verbs.output import print_json, print_line, print_table, value_in_toml
+from gateway.verbs.output import print_json, print_line, print_table, printable, value_in_toml
 
 
 def status(file: Path | None, *, json: bool) -> None:
@@ -22,12 +22,15 @@ def status(file: Path | None, *, json: bool) -> None:
 def _print(found: dict[str, Any]) -> None:
     accounts = found.get("accounts", ())
     if accounts:
-        print_table([_row(account) for account in accounts])
+        print_table([cells_from_account(account) for account in accounts])
     for key, value in found.items():
         if key != "accounts":
             print_line(f"{key}: {value if isinstance(value, str) else value_in_toml(value)}")
 
 
-def _row(account: dict[str, Any]) -> tuple[str, str, str]:
-    said = "; ".join(filter(None, (account.get("detail"), account.get("error"))))
-    return str(account["account"]), str(account["state"]), said
+def cells_from_account(account: dict[str, Any]) -> tuple[str, str, str]:
+    """What is said of an account: which it is, how it is, and its last error if that is past."""
+    detail, error = account.get("detail", ""), account.get("error", "")
+    past = f"last error: {error}" if error and error != detail else ""
+    said = "; ".join(filter(None, (detail, past)))
+    return str(account["account"]), str(account["state"]), printable(said)

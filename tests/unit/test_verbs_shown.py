@@ -13,6 +13,7 @@ from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
 from gateway.verbs.broadcast import bar, fitted
 from gateway.verbs.queue import duration_from_seconds, line_from_account
+from gateway.verbs.status import cells_from_account
 
 NOON = time.mktime((2026, 7, 1, 12, 0, 0, 0, 0, -1))
 
@@ -91,6 +92,20 @@ LINES = [
 @pytest.mark.parametrize(("found", "line"), LINES)
 def test_a_line_says_what_waits_and_why(found: dict[str, Any], line: str) -> None:
     assert line_from_account(account(**found), NOON) == line
+
+
+@pytest.mark.parametrize(
+    ("detail", "error", "said"),
+    [
+        ("as bot@a", "", "as bot@a"),
+        ("as bot@a", "cut off", "as bot@a; last error: cut off"),
+        ("cut off", "cut off", "cut off"),
+        ("", "cut\noff", "last error: cut off"),
+    ],
+)
+def test_an_error_that_is_past_is_told_from_what_is_now(detail: str, error: str, said: str) -> None:
+    found = {"account": "xmpp:default", "state": "connected", "detail": detail, "error": error}
+    assert cells_from_account(found) == ("xmpp:default", "connected", said)
 
 
 @pytest.mark.parametrize(
