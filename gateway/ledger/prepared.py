@@ -6,7 +6,6 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
 from django.db import DatabaseError
@@ -15,7 +14,7 @@ AFTER = 3
 """How often a statement is sent as it is before it is prepared."""
 
 AT_MOST = 200
-"""Statements that are prepared in one session."""
+"""Names that are given in one session; the server keeps also those that are not used any more."""
 
 NOT_HERE = frozenset(
     {
@@ -54,7 +53,7 @@ class Prepared:
         """The same, of this psycopg connection: a new one knows nothing."""
         if session is not self._session:
             self._session, prefix = session, f"gateway_{secrets.token_hex(4)}"
-            self._names = (f"{prefix}_{number}" for number in count())
+            self._names = (f"{prefix}_{number}" for number in range(AT_MOST))
             self._templates.clear()
             self._unsure.clear()
         return self
@@ -68,7 +67,9 @@ class Prepared:
         """What has to be sent once in front of a statement from now on, if it is to be prepared."""
         if sql in self._templates or not self._deserves(sql):
             return None
-        name = next(self._names)
+        name = next(self._names, None)
+        if name is None:
+            return None
         self._unsure.append(sql)
         self._templates[sql] = _execution(name, sql.count("%s")).encode()
         return f"PREPARE {name} AS {_numbered(sql)}".encode()
@@ -77,7 +78,7 @@ class Prepared:
         if self.given_up or not sql.startswith(("INSERT", "SELECT")) or " FROM " in sql:
             return False
         self._sent[sql] += 1
-        return self._sent[sql] > AFTER and len(self._templates) < AT_MOST
+        return self._sent[sql] > AFTER
 
     def forget(self) -> None:
         """What was to be prepared may not have been: it will be, by another name."""

@@ -128,3 +128,13 @@ def test_there_are_no_more_than_a_session_may_have(prepared: Prepared) -> None:
         used(prepared, sql)
     assert prepared.template(statements[-2]).startswith(b"EXECUTE")
     assert prepared.template(statements[-1]) == statements[-1].encode()
+
+
+def test_a_statement_that_always_fails_is_not_prepared_for_ever(prepared: Prepared) -> None:
+    used(prepared, INSERT)
+    for _ in range(AT_MOST):
+        with suppress(DatabaseError), prepared.sending():
+            list(sent(prepared, "SELECT fails()", AFTER + 1))
+            raise DatabaseError("no") from psycopg.errors.NotNullViolation("no")
+    assert list(sent(prepared, "SELECT fails()")) == [b"SELECT fails()"]
+    assert prepared.template(INSERT).startswith(b"EXECUTE")
