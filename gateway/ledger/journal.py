@@ -233,7 +233,7 @@ class Journal:
             return known(found)
         except (OperationalError, InterfaceError) as error:
             connection.close()
-            raise LedgerAway(f"the ledger cannot be read: {error}") from error
+            raise LedgerAway(f"the ledger cannot be read: {_in_one_line(error)}") from error
 
     def _work(self) -> None:
         while (batch := self._take()) is not None:
@@ -275,7 +275,7 @@ class Journal:
                 if not self._wait_for_database(batch, error):
                     return
             else:
-                self.away = ""
+                self._is_back()
                 return
 
     def _run(self, batch: list[Pending[Any]]) -> None:
@@ -325,19 +325,30 @@ class Journal:
         self._commit(batch[:middle])
         self._commit(batch[middle:])
 
+    def _is_back(self) -> None:
+        if self.away:
+            logger.warning("the ledger can be written again")
+        self.away = ""
+
     def _wait_for_database(self, batch: list[Pending[Any]], error: Exception) -> bool:
         """Whether the batch is worth another try."""
+        why = _in_one_line(error)
         if not self.away:
-            logger.warning("the ledger is away: %s", error)
-        self.away = str(error)
+            logger.warning("the ledger is away: %s", why)
+        self.away = why
         connections[self.using].close()
         if time.monotonic() > batch[0].deadline or self._stopping:
-            away = LedgerAway(f"the ledger cannot be written: {error}")
+            away = LedgerAway(f"the ledger cannot be written: {why}")
             for pending in batch:
                 pending.fail(away)
             return False
         time.sleep(RETRY)
         return True
+
+
+def _in_one_line(error: Exception) -> str:
+    """What PostgreSQL says stands in several."""
+    return " ".join(str(error).split())
 
 
 def _log_failure(future: asyncio.Future[Any]) -> None:

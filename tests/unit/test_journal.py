@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError, OperationalError, connections
 
 from gateway.vocabulary.errors import LedgerAway
 
@@ -228,3 +228,25 @@ async def test_what_is_bad_as_well_in_its_place_fails_alone(journal: Journal) ->
         await bad
     await last
     assert await words(journal) == ["one", "two"]
+
+
+async def test_why_the_ledger_is_away_is_one_line(journal: Journal) -> None:
+    def fail(rows: Any) -> None:
+        raise OperationalError("connection refused\n\tIs the server running?\n")
+
+    with pytest.raises(LedgerAway, match=r": connection refused Is the server running\?$"):
+        await journal.write(fail)
+    assert journal.away == "connection refused Is the server running?"
+
+
+async def test_it_is_said_when_the_ledger_can_be_written_again(
+    journal: Journal, lock: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = journal.write(write("one"))
+    await asyncio.to_thread(wait_until_away, journal)
+    lock.execute("ROLLBACK")
+    await waiting
+    assert [record.getMessage() for record in caplog.records] == [
+        "the ledger is away: database is locked",
+        "the ledger can be written again",
+    ]
