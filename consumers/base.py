@@ -423,7 +423,8 @@ class ChatConsumer(AsyncConsumer):  # type: ignore[misc]
 
     async def room_skipped(self, event: Event) -> None:
         """Say how much of the room came too long ago to be shown here."""
-        await self.say(_not_shown(event["count"]))
+        if event["count"]:
+            await self.say(_not_shown(event["count"]))
 
     async def chat_skipped(self, event: Event) -> None:
         """Say to the room how much was said here too long ago to be taken in."""

@@ -91,6 +91,8 @@ class Known:
     """Whether it has handled nothing yet; the first handled event brings a step of OPENING."""
     skipped: int = 0
     """Entries of the stream that came too long ago to be shown; ``position`` is after them."""
+    missed: int = 0
+    """How many of them were messages."""
 
     def show_from(self, position: int | None) -> int:
         """Show all that came after ``position``, however long ago; where it begins, then."""
@@ -98,13 +100,14 @@ class Known:
         if position is not None:
             self.position = max(cursor, position)
             self.skipped = self.position - cursor
+            self.missed = min(self.missed, self.skipped)
         return self.position
 
 
 def item_from_skipped(known: Known) -> Item:
     """The one event for all that came too long ago; handled, it moves the cursor past them."""
     room, position = room_name(known.stream), known.position
-    event = {"type": "room.skipped", "key": f"{room}#{position}", "count": known.skipped}
+    event = {"type": "room.skipped", "key": f"{room}#{position}", "count": known.missed}
     return Item(LOG, position, event)
 
 

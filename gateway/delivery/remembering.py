@@ -64,20 +64,24 @@ class LedgerRecord:
             account = account_of(conversation)
             self._journal.post(lambda rows: queries.keep_facts(rows, conversation, account, known))
         stream, position = cursor or ("", 0)
-        shown = await self._position_to_show(stream, position) if stream else position
-        return Known(known, session, stream, shown, fresh, skipped=shown - position)
+        shown, missed = await self._position_to_show(stream, position) if stream else (position, 0)
+        return Known(known, session, stream, shown, fresh, shown - position, missed)
 
-    async def _position_to_show(self, stream: str, position: int) -> int:
-        """Where a member that was away goes on, within what its room lets it catch up."""
+    async def _position_to_show(self, stream: str, position: int) -> tuple[int, int]:
+        """Where a member that was away goes on, within what its room lets it catch up.
+
+        And how many messages it passes over.
+        """
         room = self._switchboard.rooms.rooms.get(room_name(stream))
         if room is None:
-            return position
+            return position, 0
         since = time.time() - room.catch_up_seconds
-        return await self._journal.read(
-            lambda rows: queries.position_to_show(
-                rows, stream, position, room.catch_up_messages, since
-            )
-        )
+
+        def look(rows: Rows) -> tuple[int, int]:
+            shown = queries.position_to_show(rows, stream, position, room.catch_up_messages, since)
+            return shown, queries.messages_between(rows, stream, position, shown)
+
+        return await self._journal.read(look)
 
     async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""

@@ -617,3 +617,22 @@ async def test_a_member_of_an_account_with_a_similar_name_is_not_ours(
         return set(queries.groups_and_members(rows, "xmpp:a_b"))
 
     assert await journal.write(operation) == {"xmpp:a_b:lobby@rooms"}
+
+
+async def test_what_is_passed_over_is_counted_as_far_as_it_is_messages(journal: Journal) -> None:
+    from gateway.ledger import queries
+
+    def look(rows: Rows) -> list[int]:
+        rows.run("DELETE FROM gateway_entry WHERE stream = %s", ROOM)
+        kinds = ("message", "message", "reaction", "message", "message")
+        for number, kind in enumerate(kinds):
+            event = {"type": f"room.{kind}", "text": '{"type":"room.message"}'}
+            last, _ = queries.append(rows, ROOM, f"lobby|{number}", event, NOW)
+        rows.run("DELETE FROM gateway_entry WHERE stream = %s AND seq = %s", ROOM, last - 4)
+        start = last - 5
+        shown = queries.position_to_show(rows, ROOM, start, 1, 0.0)
+        pruned = queries.position_to_show(rows, ROOM, start, 100, 0.0)
+        assert (shown, pruned) == (last - 1, start + 1)
+        return [queries.messages_between(rows, ROOM, start, end) for end in (shown, pruned)]
+
+    assert await journal.write(look) == [3, 1]

@@ -11,6 +11,11 @@ from gateway.ledger.rows import Rows
 from gateway.ledger.values import text_from_value
 from gateway.vocabulary.events import Event
 
+COUNTED = 10_000
+"""Entries of which it is told apart what they are."""
+MESSAGE = '%"type":"room.message"%'
+"""How an event is written that is a message; in what people say a quotation mark is escaped."""
+
 
 def open_stream(rows: Rows, stream: str) -> tuple[str, int]:
     """Epoch and head of a stream, made if it is new."""
@@ -88,7 +93,10 @@ def entries(rows: Rows, stream: str, after: int, limit: int) -> list[tuple[int, 
 
 
 def position_to_show(rows: Rows, stream: str, position: int, messages: int, since: float) -> int:
-    """Where to go on reading after ``position``: at most ``messages`` back, none from before."""
+    """Where to go on reading after ``position``: at most ``messages`` back, none from before.
+
+    Behind what was pruned, too: it is not there to be read.
+    """
     head = rows.one("SELECT head FROM gateway_stream WHERE name = %s", stream)
     old = rows.one(
         "SELECT MAX(seq) FROM gateway_entry WHERE stream = %s AND seq > %s AND at < %s",
@@ -98,7 +106,27 @@ def position_to_show(rows: Rows, stream: str, position: int, messages: int, sinc
     )
     too_many = int(head[0]) - messages if head else 0
     too_old = int(old[0] or 0) if old else 0
-    return max(position, too_many, too_old)
+    shown = max(position, too_many, too_old)
+    kept = rows.one(
+        "SELECT MIN(seq) FROM gateway_entry WHERE stream = %s AND seq > %s", stream, shown
+    )
+    return shown if kept is None or kept[0] is None else int(kept[0]) - 1
+
+
+def messages_between(rows: Rows, stream: str, after: int, until: int) -> int:
+    """How many messages of people or bots a stream has ``after`` a place and ``until`` another.
+
+    What was pruned counts, and so does what is beyond ``COUNTED``: nobody looks what it was.
+    """
+    others = rows.one(
+        "SELECT COUNT(*) FROM gateway_entry"
+        " WHERE stream = %s AND seq > %s AND seq <= %s AND event NOT LIKE %s",
+        stream,
+        after,
+        min(until, after + COUNTED),
+        MESSAGE,
+    )
+    return until - after - int(others[0] if others else 0)
 
 
 def heads(rows: Rows, streams: Iterable[str]) -> dict[str, int]:
