@@ -33,7 +33,7 @@ from gateway.vocabulary.degrade import (
     steps_from_event,
     without_file,
 )
-from gateway.vocabulary.errors import LedgerAway, Refused, Uncertain
+from gateway.vocabulary.errors import DeliveryError, LedgerAway, Refused, Uncertain
 from gateway.vocabulary.events import Event, Facts, kind_of
 
 if TYPE_CHECKING:
@@ -66,13 +66,9 @@ class Sending:
         self._newest.clear()
 
     async def send(self, row: Outgoing) -> None:
-        """Bring one row to an outcome."""
-        facts = await self._outbox.facts(row.conversation)
-        event, chat = await self._resolved(row, facts)
-        if kind_of(event) == "message" and row.parts == 0 and files_in_words(event, chat):
-            self._outbox.failed(row, "too_large", "a file that this chat does not take")
+        """Bring one row to an outcome; raises ``Moved`` and ``LedgerAway``, which are none."""
         try:
-            await self._take_steps(row, facts, event, chat)
+            await self._say(row)
         except Refused as refused:
             await self._refuse(row, refused)
         except Uncertain as uncertain:
@@ -80,6 +76,18 @@ class Sending:
             await self._commit(
                 partial(queries.outcome, outbox=row.id, word="unknown", error=str(uncertain))
             )
+        except (DeliveryError, LedgerAway):
+            raise
+        except Exception as error:  # of what was said, or ours: what is behind it may not wait
+            logger.exception("conversation=%s outbox=%s cannot be said", row.conversation, row.id)
+            await self._refuse(row, Refused("internal", f"{type(error).__name__}: {error}"))
+
+    async def _say(self, row: Outgoing) -> None:
+        facts = await self._outbox.facts(row.conversation)
+        event, chat = await self._resolved(row, facts)
+        if kind_of(event) == "message" and row.parts == 0 and files_in_words(event, chat):
+            self._outbox.failed(row, "too_large", "a file that this chat does not take")
+        await self._take_steps(row, facts, event, chat)
 
     async def _take_steps(self, row: Outgoing, facts: Facts, event: Event, chat: Chat) -> None:
         """Deliver what is left of a row.
@@ -105,11 +113,17 @@ class Sending:
             taken.append(step)
             number += 1
             if number < len(steps):
-                await self._commit(partial(self._part_sent, row, step, number, natives[-1]))
+                await self._commit(
+                    partial(self._part_sent, row, step, number, natives[-1]),
+                    partial(queries.part_sent, outbox=row.id, parts=number, native=None),
+                )
         self._out.inc()
         self._outbox.sent(row, next((native for native in natives if native), None))
         if natives:
-            await self._commit(partial(self._sent, row, steps, natives[-1]))
+            await self._commit(
+                partial(self._sent, row, steps, natives[-1]),
+                partial(queries.sent, outbox=row.id, parts=len(steps), native=None),
+            )
             self._newest.sent(row, event, taken, natives)
         else:
             await self._commit(partial(queries.sent, outbox=row.id, parts=row.parts, native=None))
@@ -140,14 +154,26 @@ class Sending:
         detail = f"{refused.code}: {refused}"
         await self._commit(partial(queries.outcome, outbox=row.id, word="refused", error=detail))
 
-    async def _commit(self, operation: Operation[None]) -> None:
-        """Commit what the network has told us, however long the ledger is away."""
+    async def _commit(
+        self, operation: Operation[None], without: Operation[None] | None = None
+    ) -> None:
+        """Commit what the network has told us, however long the ledger is away.
+
+        What it calls a message may be nothing that can be kept: ``without`` it is committed then,
+        for a message that is there is not to be sent again.
+        """
+        instead = None if without is None else lambda _, rows: without(rows)
         while True:
             try:
-                return await self._journal.write(operation)
+                return await self._journal.write(operation, instead=instead)
             except LedgerAway as error:
                 logger.warning("account=%s an outcome waits: %s", self._outbox.account, error)
                 await asyncio.sleep(PAUSE)
+            except Exception as error:
+                if without is None:
+                    raise
+                logger.warning("account=%s a copy is not known: %s", self._outbox.account, error)
+                return None
 
     async def _resolved(self, row: Outgoing, facts: Facts) -> tuple[Event, Chat]:
         """The event with what it answers, and the chat with what the event is about, as it is."""

@@ -194,6 +194,45 @@ async def test_a_refusal_is_told_to_the_sender_and_never_tried_again(house: Hous
     assert house.shown(PERSON) == []
 
 
+async def test_a_send_that_cannot_be_said_keeps_none_behind_it_waiting(house: House) -> None:
+    told: list[tuple[str, str]] = []
+    await house.start(_listening(told, author={"id": "room:nobody"}))  # without a name
+    await house.hears(PERSON, "hi")
+    await house.until(lambda: told == [("failed", "internal")])
+    await say(house, [PERSON], "behind it")
+    assert await house.shows(PERSON, 1) == ["behind it"]
+
+
+async def test_a_message_whose_id_cannot_be_kept_is_sent_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keep(server: RecordingServer, conversation: str, event: Event) -> str:
+        await original(server, conversation, event)
+        return "\ud800"
+
+    original = RecordingServer._keep
+    monkeypatch.setattr(RecordingServer, "_keep", keep)
+    await house.start(Echo.as_asgi())
+    await house.hears(PERSON, "hi")
+    await house.shows(PERSON, 1)
+    await house.until(lambda: outbox_of(house).waiting == 0)
+    await outbox_of(house).look()
+    await house.until(lambda: outbox_of(house).waiting == 0)
+    assert house.shown(PERSON) == ["You said: hi"]
+
+
+async def test_a_refusal_in_words_that_cannot_be_kept_is_one(house: House) -> None:
+    told: list[tuple[str, str]] = []
+    await house.start(_listening(told))
+    house.server(PERSON).faults = [Refused("blocked", "no \ud800 \0")]
+    await house.hears(PERSON, "hi")
+    await house.until(lambda: told == [("failed", "blocked")])
+    await house.until(lambda: outbox_of(house).waiting == 0)
+    await outbox_of(house).look()
+    await house.until(lambda: outbox_of(house).waiting == 0)
+    assert (house.shown(PERSON), told) == ([], [("failed", "blocked")])
+
+
 async def test_an_unknown_fate_is_counted_and_sent_again(house: House) -> None:
     told: list[tuple[str, str]] = []
     await house.start(_listening(told))
@@ -229,7 +268,7 @@ async def test_a_chat_that_must_wait_delays_no_other(house: House) -> None:
     assert await house.shows(OTHER, 1) == ["You said: hi"]
 
 
-def _listening(told: list[tuple[str, str]]) -> Any:
+def _listening(told: list[tuple[str, str]], **body: object) -> Any:
     """An application that answers, and names what it wants to be told."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -242,7 +281,7 @@ def _listening(told: list[tuple[str, str]]) -> Any:
             if kind == "failed":
                 told.append((kind, event["code"]))
             else:
-                await send({"type": "chat.message", "text": "answer"})
+                await send({"type": "chat.message", "text": "answer", **body})
             await send({"type": "chat.handled", "keys": [event["key"]]})
 
     return application

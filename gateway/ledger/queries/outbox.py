@@ -10,6 +10,7 @@ from gateway.ledger.models import QUEUED, REFUSED, SENT, UNKNOWN
 from gateway.ledger.rows import Later, Rows, id_from_row
 from gateway.ledger.values import text_from_value
 from gateway.vocabulary.events import Event
+from gateway.vocabulary.text import clean
 
 OUTCOMES = {"sent": SENT, "refused": REFUSED, "unknown": UNKNOWN}
 
@@ -121,6 +122,6 @@ def outcome(rows: Rows, outbox: int, word: str, error: str | None = None) -> Non
     rows.run(
         "UPDATE gateway_outbox SET state = %s, error = %s WHERE id = %s",
         OUTCOMES[word],
-        error,
+        None if error is None else clean(error),
         outbox,
     )
