@@ -227,6 +227,16 @@ class Journal:
         return await asyncio.to_thread(self._read, operation)
 
     def _read(self, operation: Operation[T]) -> T:
+        # A connection that was idle may have ended since it was used; a new one tells.
+        may_have_ended = connections[self.using].connection is not None
+        try:
+            return self._read_once(operation)
+        except LedgerAway:
+            if not may_have_ended:
+                raise
+            return self._read_once(operation)
+
+    def _read_once(self, operation: Operation[T]) -> T:
         connection = connections[self.using]
         try:
             found = operation(Rows(connection))

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,11 @@ async def journal(server: Postgres) -> AsyncIterator[Journal]:
     journal.start()
     yield journal
     await journal.stop()
+
+
+def close() -> None:
+    """Close this thread's connection."""
+    connections[ALIAS].close()
 
 
 def ask(*statements: str) -> None:
@@ -106,3 +112,18 @@ async def test_a_server_that_only_reads_is_waited_for(journal: Journal) -> None:
         writes = "ALTER DATABASE postgres RESET default_transaction_read_only"
         await asyncio.to_thread(ask, "SET default_transaction_read_only = off", writes)
     assert await arrival is not None
+
+
+async def test_a_reader_whose_connection_ended_unnoticed_reads(journal: Journal) -> None:
+    def one(rows: Rows) -> Any:
+        return rows.one("SELECT 1")
+
+    with ThreadPoolExecutor(1) as executor:  # so that it is the same connection
+        asyncio.get_running_loop().set_default_executor(executor)
+        await journal.read(one)
+        await asyncio.to_thread(ask, END_OTHERS)
+        try:
+            assert await journal.read(one) == (1,)
+        finally:
+            await asyncio.to_thread(close)
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
