@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.delivery.conversation import Conversation
 from gateway.delivery.record import GROUP, Item, Record
-from gateway.vocabulary.events import Event
+from gateway.vocabulary.events import Event, kind_of
 from gateway.vocabulary.ids import account_of
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Conversations:
     def tell(self, key: str, event: Event) -> None:
         """Give a notice to a conversation if it is awake and listens; it wakes nobody."""
         conversation = self._awake.get(key)
-        if conversation is not None and conversation.instance is not None:
+        if conversation and conversation.instance and conversation.instance.hears(kind_of(event)):
             conversation.offer_group(Item(GROUP, 0, event))
 
     def nudge(self, key: str) -> None:

@@ -116,7 +116,15 @@ class Instance:
         if of_layer and prefix_of(item.event) in self.conversation.home.spoken:
             self._refuse(item)
             return False
-        return kind in self.events or ("*" in self.events and kind not in UNLISTED)
+        return self.hears(kind)
+
+    def hears(self, kind: str) -> bool:
+        """Whether the application wants this kind, as far as it has said so already."""
+        return (
+            self.events is None
+            or kind in self.events
+            or ("*" in self.events and kind not in UNLISTED)
+        )
 
     def _of_layer(self, item: Item) -> bool:
         """Whether a group or another consumer said it; the layer cannot speak for the wire."""
