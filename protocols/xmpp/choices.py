@@ -58,7 +58,7 @@ class Choices:
                 node = known.node if known is not None else _new_node()
                 self._open.pop(place, None)
                 self._offer(place, choice_from_event(event, native, node, group=group))
-            case "message":
+            case "message" if event.get("buttons"):
                 self._offer(place, choice_from_event(event, native, _new_node(), group=group))
 
     def at(self, place: str) -> Choice | None:
