@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gateway.vocabulary.events import Author, Chat, Facts
@@ -91,6 +92,7 @@ def _facts(chat: Chat, thread: int | None, user: Author | None, us: Identity) ->
     }
 
 
+@lru_cache(maxsize=1024)  # asked several times of each event
 def place_from_key(conversation: str) -> tuple[int, int | None]:
     """The chat and the topic of a conversation; raises ``ValueError`` if it is no key of ours."""
     key = key_parts(conversation)
