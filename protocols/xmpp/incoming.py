@@ -100,13 +100,13 @@ class Incoming:
         return settle()
 
     def _conversation(self, stanza: Element, room: Room | None, settle: Settle) -> None:
-        encryption = encryption_of_stanza(stanza)
-        if encryption is not None:
-            if encryption.says:
+        arrival = arrival_from_stanza(stanza, self.us, room, time.time())
+        if arrival is None:
+            encryption = encryption_of_stanza(stanza)
+            if encryption is not None and encryption.says:
                 self.apologies.make(place_from_stanza(stanza, room), encryption)
             return settle()
-        arrival = arrival_from_stanza(stanza, self.us, room, time.time())
-        if arrival is None or stanza.get("type") == "headline":
+        if stanza.get("type") == "headline":
             return settle()
         if arrival.event["type"] in PASSING:
             self.port.pass_on(arrival.conversation, arrival.event)
