@@ -24,9 +24,16 @@ def queue(file: Path | None, *, json: bool) -> None:
     if json:
         print_json(found)
         return
-    lines = [line for account in found if (line := line_from_account(account, time.time()))]
-    for line in lines or ["nothing waits"]:
+    for line in lines_from_queue(found, time.time()):
         print_line(line)
+
+
+def lines_from_queue(found: list[dict[str, Any]], now: float) -> list[str]:
+    """A line for each account where something waits, or one that says why there is none."""
+    if lines := [line for account in found if (line := line_from_account(account, now))]:
+        return lines
+    away = next((account["ledger"] for account in found if account["ledger"]), "")
+    return [f"nothing is taken in: the ledger is away: {away}" if away else "nothing waits"]
 
 
 def line_from_account(found: dict[str, Any], now: float) -> str:

@@ -12,7 +12,7 @@ from gateway.cli import run
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
 from gateway.verbs.broadcast import bar, fitted
-from gateway.verbs.queue import duration_from_seconds, line_from_account
+from gateway.verbs.queue import duration_from_seconds, line_from_account, lines_from_queue
 from gateway.verbs.status import cells_from_account
 
 NOON = time.mktime((2026, 7, 1, 12, 0, 0, 0, 0, -1))
@@ -92,6 +92,12 @@ LINES = [
 @pytest.mark.parametrize(("found", "line"), LINES)
 def test_a_line_says_what_waits_and_why(found: dict[str, Any], line: str) -> None:
     assert line_from_account(account(**found), NOON) == line
+
+
+def test_where_nothing_waits_it_is_said_unless_the_ledger_is_away() -> None:
+    assert lines_from_queue([account(), account()], NOON) == ["nothing waits"]
+    away = [account(ledger="disk full"), account(ledger="disk full")]
+    assert lines_from_queue(away, NOON) == ["nothing is taken in: the ledger is away: disk full"]
 
 
 @pytest.mark.parametrize(
