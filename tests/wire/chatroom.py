@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import WSMsgType, web
+from aiohttp.typedefs import Handler
 from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 
@@ -37,12 +38,22 @@ class Chatroom:
         self.url = ""
         self._sockets: dict[web.WebSocketResponse, asyncio.Transport] = {}
         self._boards: set[web.WebSocketResponse] = set()
+        self._visits = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
-        self.forget()
+        self._renew()
 
     def forget(self) -> None:
-        """Be as new, for the next test; nobody may be connected."""
+        """Be as new, for the next test; pages that a browser keeps open behind it are cut."""
+        self.cut()
+        asyncio.run_coroutine_threadsafe(self._left(), self._loop).result(SECONDS)
+        self._do(self._renew)
+
+    async def _left(self) -> None:
+        while self._visits:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.005)
+
+    def _renew(self) -> None:
         self.epoch = "first"
         self.log: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
@@ -114,6 +125,14 @@ class Chatroom:
         else:
             page = views.chat(asked, request.match_info["room"])
         return web.Response(body=page.content, headers=dict(with_headers(page, asked).items()))
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._visits += 1
+        try:
+            return await handler(request)
+        finally:
+            self._visits -= 1
 
     async def _chat(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -223,7 +242,7 @@ class Chatroom:
             self._loop.close()
 
     async def _start(self) -> web.AppRunner:
-        application = web.Application(client_max_size=64 * 1024 * 1024)
+        application = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._counted])
         application.add_routes(
             [
                 web.static("/static", STATIC),
