@@ -238,16 +238,18 @@ class Outbox:
     async def deliver(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
         """Put one part on the wire, as often as it takes to know its fate."""
         pause = PAUSE
+        # What a network allows, and asks to wait for, is the chat's: all of its topics share it.
+        chat = f"{self.account}:{facts['chat']['id']}"
         group = facts["chat"]["kind"] != "private"
         broadcast = partial(self._yields, row.conversation)
         while True:
-            await self.pace.turn(row.conversation, group=group, yields=broadcast)
+            await self.pace.turn(chat, group=group, yields=broadcast)
             if not self.at_home():
                 raise asyncio.CancelledError  # another process sends the rest of the line
             try:
                 return await self._in_its_place(row.conversation, facts, part, broadcast())
             except Delayed as delayed:
-                self.pace.hold(delayed.seconds, None if delayed.whole_account else row.conversation)
+                self.pace.hold(delayed.seconds, None if delayed.whole_account else chat)
             except NotSent as error:
                 logger.debug("conversation=%s not sent: %s", row.conversation, error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))

@@ -35,14 +35,15 @@ def facts_of(conversation: str) -> Facts:
     if protocol == "web":
         group = not place.startswith("~")
     channel = place.startswith("-100")
+    chat, _, thread = place.partition(":") if protocol == "telegram" else (place, "", "")
     return {
         "bot": {"id": "4242", "name": "TestBot"},
         "chat": {
-            "id": place,
+            "id": chat,
             "kind": "channel" if channel else "group" if group else "private",
             "title": place,
         },
-        "thread": None,
+        "thread": thread or None,
         "user": None if group else author_of(conversation),
         "extensions": KINDS[protocol].extensions,
     }

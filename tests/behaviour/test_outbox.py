@@ -268,6 +268,30 @@ async def test_a_chat_that_must_wait_delays_no_other(house: House) -> None:
     assert await house.shows(OTHER, 1) == ["You said: hi"]
 
 
+async def test_a_chat_that_must_wait_waits_in_all_its_topics(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    first, second = f"{ACCOUNT}:-5:1", f"{ACCOUNT}:-5:2"
+    house.server(first).faults = [Delayed("slow down", seconds=0.3)]
+    begun = time.monotonic()
+    await house.hears(first, "hi")
+    await house.until(lambda: outbox_of(house).held.chats == 1)
+    await house.hears(second, "hi")
+    await house.shows(second, 1)
+    assert time.monotonic() - begun >= 0.3
+
+
+async def test_the_topics_of_a_group_share_what_a_group_may(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    outbox_of(house).pace = Pace(Limits(group=Rate(20, 6_000)), time.monotonic)
+    topics = [f"{ACCOUNT}:-5:{number}" for number in range(4)]
+    await say(house, topics, *numbers(10))
+    server = house.server(topics[0])
+    await server.until(lambda: len(server.delivered) >= 20)
+    await house.hears(PERSON, "hi")
+    await house.shows(PERSON, 1)
+    assert len(server.delivered) == 21
+
+
 def _listening(told: list[tuple[str, str]], **body: object) -> Any:
     """An application that answers, and names what it wants to be told."""
 
