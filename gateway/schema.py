@@ -41,8 +41,7 @@ def _current() -> bool:
     """Whether the tables are those of this version; asking Django costs a third of a second."""
     try:
         return queries.note(Rows(connection), "gateway", "schema") == _fingerprint()
-    except DatabaseError:
-        connection.close()
+    except DatabaseError:  # no tables yet; the connection stays open, because the lock is its
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -125,3 +126,13 @@ async def test_one_account_is_polled_by_one_process(tmp_path: Path, api: BotApi,
         await tom.says(bot, "/echo second")
         await api.private(tom, bot).wait_for("second", seconds=20)
     assert not [line for line in two.output if "another program polls" in line]
+
+
+async def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    async with postgres() as database:
+        top = f'database = "{database.url}"\n'
+        served = [Serving(tmp_path, top, name=f"{number}.toml") for number in range(3)]
+        try:
+            await asyncio.gather(*(one.start() for one in served))
+        finally:
+            await asyncio.gather(*(one.stop() for one in served))
