@@ -59,6 +59,7 @@ class Bot:
         the next session if it is stored after the storage was emptied for this one.
         """
         await self.until(State.CONNECTED)
+        await happens(lambda: self.server._link.online() is not None)  # not a life before this one
         await happens(lambda: not self.server._link.stream.session.departures)
 
     async def be_in(self, conversation: str) -> None:
