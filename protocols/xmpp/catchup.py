@@ -315,6 +315,8 @@ class CatchUp:
         notice = self._historian.skipped(archive.jid, gap)
         if notice is not None:
             await self._commit([notice])
+        if gap.passed is not None:  # whoever reads on after a crash counts none of them again
+            await self._stand_at(archive, gap.passed)
 
     async def _commit(self, items: Sequence[Arrival | Unreadable]) -> None:
         """Put them in the ledger, behind what is on its way there."""

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
 from slixmpp.exceptions import IqError, IqTimeout
@@ -91,7 +91,7 @@ class Reader:
         self, archive: str, place: Place, *, since: float = 0.0, until: float | None = None
     ) -> AsyncGenerator[Page, None]:
         """What came after a place, between two times, page by page; raises ``NotShown``."""
-        known = place.id and place.at >= since
+        known, seen = place.id and place.at >= since, frozenset[str]()
         after, start = (place.id, None) if known else (None, max(place.at, since))
         for _ in range(PAGES):
             try:
@@ -102,7 +102,10 @@ class Reader:
                 logger.warning("archive=%s no longer knows where we were", archive)
                 after, start = None, max(place.at, since)
                 continue
-            yield page
+            yield replace(page, results=tuple(r for r in page.results if r.id not in seen))
+            if page.results:
+                seen = frozenset(result.id for result in page.results)
+                place = Place(page.results[-1].id, page.results[-1].at)
             if page.complete or page.last == after:
                 return
             after = page.last
