@@ -166,13 +166,14 @@ async def test_a_message_to_its_group_of_the_channel_layer_arrives(
 
 async def test_what_waits_to_be_sent_follows_in_order(group: House) -> None:
     outbox = group.board.outboxes["telegram:default"]
-    outbox.pace.hold(0.3, OLD)
+    server = group.server(OLD)
+    server.faults = [Moved(NEW)]
+    server.gate.clear()
     said = group.board.conversations.record.said
     texts = [str(number) for number in range(40)]
     for text in texts:
         await said(OLD, None, 0, {"type": "chat.message", "text": text})
-    server = group.server(OLD)
-    server.faults = [Moved(NEW)]
+    server.gate.set()
     assert await group.shows(NEW, 40) == texts
     await group.until(lambda: outbox.waiting == 0)
     assert server.texts(OLD) == ["welcome", "1: one"]

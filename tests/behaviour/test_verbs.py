@@ -314,10 +314,11 @@ async def test_a_broadcast_that_everybody_has_is_done(desk: Desk) -> None:
 
 async def test_a_broadcast_waits_for_a_network_that_is_away(desk: Desk) -> None:
     server = desk.house.server(XMPP)
-    server.faults = [NotSent("away")]
+    server.refuses = lambda *_: NotSent("away")
     message = await desk.ask("broadcast", room="lobby", text="hear ye")
     found = await desk.progress(message, have=2)
     assert found["accounts"] == ["xmpp:default"]
+    server.refuses = lambda *_: None
     await desk.progress(message, have=3)
 
 
