@@ -42,8 +42,14 @@ class Names:
 
     def event(self, event: Event) -> Event:
         """An event of a room's log, said in a conversation under its present name."""
-        origin = event.get("origin")
-        return event if origin not in self._now else event | {"origin": self._now[origin]}
+        if not self._now:
+            return event
+        changes: Event = {}
+        if (origin := event.get("origin")) in self._now:
+            changes["origin"] = self._now[origin]
+        if reactions := event.get("reactions"):
+            changes["reactions"] = [one | {"origin": self.now(one["origin"])} for one in reactions]
+        return event | changes if changes else event
 
     def first(self, conversation: str) -> str:
         """The name that it began with: what it says is known by it, before the move and after."""

@@ -14,6 +14,7 @@ from gateway.vocabulary.ids import protocol_of
 from house import House, author_of
 
 TELEGRAM = "telegram:default:-5"
+MOVED = "telegram:default:-15"
 XMPP = "xmpp:default:lobby@conference.example.org"
 WEB = "web:default:lobby"
 MEMBERS = (TELEGRAM, XMPP, WEB)
@@ -122,6 +123,17 @@ async def test_a_reaction_is_shown(lobby: House, here: str, there: str) -> None:
     await does(lobby, here, "reaction", id=message, emoji=["👍"])
     server = lobby.server(there)
     await server.until(lambda: any("👍" in str(event) for _, event in server.delivered))
+
+
+async def test_a_chat_that_moved_is_not_shown_its_own_reactions(lobby: House) -> None:
+    message = await says(lobby, TELEGRAM, "look")
+    await delivered(lobby, XMPP, "message")
+    await does(lobby, TELEGRAM, "reaction", id=message, emoji=["👍"])
+    await delivered(lobby, XMPP, "reaction")
+    await lobby.board.port("telegram:default").move(TELEGRAM, MOVED)
+    await lobby.settled()
+    await does(lobby, XMPP, "reaction", id="n1", emoji=["🔥"])
+    assert (await delivered(lobby, MOVED, "reaction"))["emoji"] == ["🔥"]
 
 
 @pytest.mark.parametrize("here", MEMBERS)
