@@ -37,7 +37,7 @@ from gateway.media.addresses import Networks
 from gateway.media.store import DAY, HOUR, Bounds, Media
 from gateway.media.words import MEBIBYTE
 from gateway.supervisor import Supervisor
-from gateway.vocabulary.errors import ConfigurationError, GatewayError, StartError
+from gateway.vocabulary.errors import ConfigurationError, GatewayError, LedgerAway, StartError
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +176,8 @@ class Gateway:
         os.umask(0o077)  # what people say is nobody else's on this machine
         self.journal.start()
         try:
-            await self._prepare()
+            with _starting():
+                await self._prepare()
             await self._serve(servers)
         finally:
             process.use(None)
@@ -214,7 +215,8 @@ class Gateway:
         background = self._background()
         try:
             await self._first_step(servers, supervisors)
-            await self.switchboard.leases.want(self._homes(servers))
+            with _starting():
+                await self.switchboard.leases.want(self._homes(servers))
             self._introduce(servers)
             await self._until_stopped([*supervisors, *background])
         finally:
@@ -340,6 +342,15 @@ def _media(config: Config) -> Media:
         networks=Networks.from_names(given.allow_networks),
     )
     return Media(config.media_directory, bounds, public_url=config.public_url)
+
+
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """A ledger that is away at the start is not waited for."""
+    try:
+        yield
+    except LedgerAway as error:
+        raise StartError(str(error)) from error
 
 
 def _ledger_id(rows: Any) -> str:

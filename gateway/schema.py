@@ -32,7 +32,8 @@ def migrate(config: Config) -> None:
                 call_command("migrate", verbosity=0, interactive=False)
                 queries.keep_note(Rows(connection), "gateway", "schema", _fingerprint())
     except DatabaseError as error:
-        raise StartError(f"the database cannot be used: {error}".strip()) from error
+        why = " ".join(str(error).split())  # PostgreSQL's in one line
+        raise StartError(f"the database cannot be used: {why}") from error
     finally:
         connection.close()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -116,6 +118,21 @@ async def test_a_taken_port_is_exit_3_in_one_sentence(tmp_path: Path) -> None:
             await two.start()
         assert await two.stop() == 3
         assert "Traceback" not in "\n".join(two.output)
+
+
+async def test_a_ledger_that_is_locked_at_the_start_is_exit_3_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    async with Serving(tmp_path) as gateway:  # which makes the tables
+        pass
+    gateway.configuration.write_text("[rooms.new]\n")
+    with closing(sqlite3.connect(tmp_path / "gateway.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        code, printed = await gateway.run("serve", "--port", "0")
+    assert (code, printed.splitlines()[-1]) == (
+        3,
+        "the ledger cannot be written: database is locked",
+    )
 
 
 async def test_a_chosen_protocol_without_a_route_is_exit_2(tmp_path: Path) -> None:
