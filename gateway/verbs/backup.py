@@ -68,7 +68,9 @@ def _draft(target: Path, *, force: bool) -> Iterator[Path]:
     except FileExistsError:
         raise GatewayError(_there_already(target)) from None
     except (OSError, sqlite3.Error) as error:
-        raise GatewayError(f"the ledger cannot be copied to {target}: {error}") from error
+        # Not the name of the draft, which nobody has asked for.
+        why = getattr(error, "strerror", None) or error
+        raise GatewayError(f"the ledger cannot be copied to {target}: {why}") from error
 
 
 def _sync(path: Path) -> None:

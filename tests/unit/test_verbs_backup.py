@@ -106,7 +106,10 @@ def test_a_place_that_is_not_there_is_said(
     ledger: sqlite3.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, error = refusal(capsys, "nowhere/copy.sqlite3")
-    assert (code, "cannot be copied" in error) == (1, True)
+    assert (code, error) == (
+        1,
+        "the ledger cannot be copied to nowhere/copy.sqlite3: No such file or directory\n",
+    )
 
 
 def test_a_directory_is_no_place(
