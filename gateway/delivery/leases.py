@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 SECONDS = 3.6
 """How long a lease lasts without renewal."""
 
-PATIENCE = 5 / 6
+PATIENCE = 0.9
 """How much of that time others have to see pass; not all, or a third look may be a bit early."""
 
 BOOT, PROCESSES = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
