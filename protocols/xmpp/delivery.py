@@ -18,7 +18,6 @@ from protocols.xmpp.places import Places
 from protocols.xmpp.proofs import Proof, Proofs
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.stanzas import (
-    body_from_event,
     id_from_ref,
     stanza_from_event,
     stanza_from_xml,
@@ -85,9 +84,7 @@ class Delivery:
             await self._be_in(place)
         await self._be_up_to_date(place if group else self.us.jid)
         name = id_from_ref(event.get("ref"))
-        # The address of a file is another one each time that it is uploaded.
-        body = None if event.get("attachments") else body_from_event(event)
-        said = self.proofs.said(bare(place), name, body)
+        said = self.proofs.said(bare(place), name, event)
         if said is not None:
             return said
         event = await self.uploads.placed(event)

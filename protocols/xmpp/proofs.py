@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from gateway.vocabulary.errors import DeliveryError, NotSent, Uncertain
+from gateway.vocabulary.events import Event
 from protocols.xmpp.elements import BODY, ORIGIN_ID
 from protocols.xmpp.identity import bare
 from protocols.xmpp.outcomes import outcome_from_error
+from protocols.xmpp.stanzas import body_from_event
 from protocols.xmpp.text import text_from_body
 
 SAID = 1000
@@ -104,15 +106,15 @@ class Proofs:
         if len(self._said) > SAID:
             self._said.popitem(last=False)
 
-    def said(self, place: str, name: str, text: str | None) -> str | None:
-        """The native id of a message, if an archive has shown that it was said already.
-
-        ``text`` is what its body is, if that is known; else its name alone counts.
-        """
+    def said(self, place: str, name: str, event: Event) -> str | None:
+        """The native id of a message, if an archive has shown that it was said already."""
         said = self._said.pop((place, name), None)
         if said is None or time.monotonic() - said.at > SAID_SECONDS:
             return None
-        return said.native if text is None or said.text == text_from_body(text) else None
+        # The address of a file is another one each time that it is uploaded.
+        if event.get("attachments") or said.text == text_from_body(body_from_event(event)):
+            return said.native
+        return None
 
     def _prove(self, place: str, message: Element, native: str | None) -> bool:
         for name in _names(message):
