@@ -71,15 +71,15 @@ class Delivery:
         return None
 
     async def _event(self, place: str, facts: Facts, event: Event, sender: str = "") -> str:
-        native = await self._said(place, facts, event, sender)
+        group = self.places.is_group(place, facts)
+        native = await self._said(place, event, sender, group=group)
         self.writing.said(place)
         self.attendance.visited(place)
         name = native if kind_of(event) == "message" else str(event.get("id", native))
-        self.choices.said(place, event, name, group=self.places.is_group(place, facts))
+        self.choices.said(place, event, name, group=group)
         return name
 
-    async def _said(self, place: str, facts: Facts, event: Event, sender: str) -> str:
-        group = self.places.is_group(place, facts)
+    async def _said(self, place: str, event: Event, sender: str, *, group: bool) -> str:
         if group:
             await self._be_in(place)
         await self._be_up_to_date(place if group else self.us.jid)
@@ -134,11 +134,12 @@ class Delivery:
         return native
 
     async def _proven(self, proof: Proof) -> str:
+        late = Uncertain(f"not confirmed within {PROOF_SECONDS:.0f} s")
+        timer = asyncio.get_running_loop().call_later(PROOF_SECONDS, proof.fail, late)
         try:
-            async with asyncio.timeout(PROOF_SECONDS):
-                return await proof.future
-        except TimeoutError:
-            raise Uncertain(f"not confirmed within {PROOF_SECONDS:.0f} s") from None
+            return await proof.future
+        finally:
+            timer.cancel()
 
     def _blame(self, name: str, departure: Departure) -> None:
         if departure.blamed:
@@ -154,18 +155,22 @@ class Delivery:
         member = self.rooms.add(jid)
         if member.trouble and member.pause > ENTER_SECONDS:
             raise NotSent(f"not in {jid}: {member.trouble}")
-        try:
-            async with asyncio.timeout(ENTER_SECONDS):
-                await member.entered.wait()
-        except TimeoutError:
-            raise NotSent(f"not in {jid}: {member.trouble or 'still joining'}") from None
+        if not await _soon(member.entered):
+            raise NotSent(f"not in {jid}: {member.trouble or 'still joining'}")
 
     async def _be_up_to_date(self, archive: str) -> None:
         """Wait until it is known what of ours was said before, but not for long."""
         self.link.ready()
-        live = self.catchup.live(archive)
-        try:
-            async with asyncio.timeout(ENTER_SECONDS):
-                await live.wait()
-        except TimeoutError:
-            raise NotSent(f"reading the archive of {archive}") from None
+        if not await _soon(self.catchup.live(archive)):
+            raise NotSent(f"reading the archive of {archive}")
+
+
+async def _soon(happened: asyncio.Event) -> bool:
+    """Wait for something, but not for long; whether it happened."""
+    if happened.is_set():  # at once: a timeout costs more than all the rest here
+        return True
+    try:
+        async with asyncio.timeout(ENTER_SECONDS):
+            return await happened.wait()
+    except TimeoutError:
+        return False
