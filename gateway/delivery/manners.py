@@ -48,6 +48,10 @@ class Manners:
         )
 
 
+USUAL = Manners()
+"""Those of a room that nothing was said of, and of no room."""
+
+
 def manners_from_settings(settings: Any) -> Manners:
     """Read them from ``[rooms.NAME]`` of the configuration."""
     return Manners(

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from gateway.delivery.conversations import Conversations
 from gateway.delivery.log import Log
-from gateway.delivery.manners import Manners, Seldom, manners_from_settings
+from gateway.delivery.manners import USUAL, Manners, Seldom, manners_from_settings
 from gateway.delivery.names import Names
 from gateway.delivery.record import LOG, Item, Send
 from gateway.delivery.server import Entry
@@ -218,7 +218,7 @@ class Rooms:
     def manners_of(self, name: str) -> Manners:
         """What a room wants to be told and to show."""
         room = self.rooms.get(name)
-        return room.manners if room else Manners()
+        return room.manners if room else USUAL
 
     def history(self, name: str) -> int:
         """How many past messages a newcomer to a room's web chat is shown."""
