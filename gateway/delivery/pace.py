@@ -67,7 +67,9 @@ class Pace:
     """The buckets of one account, and what its network asked for by name (``retry_after``)."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self.limits = limits
+        private = [limits.chat] if limits.chat else []
+        self._rates = {False: private, True: [*private, limits.group] if limits.group else private}
+        """What holds in a chat of its own, by whether it is a group."""
         self.until = 0.0
         """Nothing of the account goes out before this time."""
         self._clock = clock
@@ -114,12 +116,11 @@ class Pace:
             self._account.take(now)
 
     def _own(self, conversation: str, group: bool) -> list[Bucket]:
-        rates = [self.limits.chat, self.limits.group if group else None]
-        wanted = [rate for rate in rates if rate is not None]
+        rates = self._rates[group]
         own: list[Bucket] = []
-        if wanted:
+        if rates:
             own = self._chats.get(conversation) or [
-                Bucket.full(rate, self._clock()) for rate in wanted
+                Bucket.full(rate, self._clock()) for rate in rates
             ]
             self._chats[conversation] = own
             self._chats.move_to_end(conversation)
