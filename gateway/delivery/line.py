@@ -34,7 +34,7 @@ class Line:
 
     def offer(self, row: Outgoing) -> None:
         """Take a row that was just committed; what does not fit is fetched later."""
-        if any(row.id == known.id for known in self.rows):
+        if row.id in [known.id for known in self.rows]:
             return
         if self.more or len(self.rows) >= DEPTH:
             self.more = True
