@@ -42,6 +42,8 @@ AT_ONCE = 10
 """Archives that are read side by side."""
 CLOCKS = 60.0
 """Seconds by which our clock and a server's may differ."""
+SOON = 5.0
+"""Seconds before an archive that failed is asked again, while live messages wait for it."""
 LATE_SECONDS = 10.0
 """What may come into an archive behind something that was said so much later."""
 
@@ -216,8 +218,7 @@ class CatchUp:
         if not archive.live.is_set():
             self._be_patient(archive)
         try:
-            async with self._at_once:
-                await self._read(archive, reader)
+            await self._read_patiently(archive, reader)
         except NotShown as error:
             archive.behind = not error.hopeless
             self._say(archive, f"its archive cannot be read ({error})")
@@ -231,6 +232,22 @@ class CatchUp:
         if archive.trouble != trouble:
             logger.warning("%s %s", archive.jid, trouble)
         archive.trouble = trouble
+
+    async def _read_patiently(self, archive: Archive, reader: Reader) -> None:
+        """Read, and soon again after a fault that may pass, as long as live messages wait."""
+        passed: frozenset[str] = frozenset()
+        while True:
+            try:
+                async with self._at_once:
+                    return await self._read(archive, reader)
+            except NotShown as error:
+                if error.hopeless or archive.live.is_set():
+                    raise
+                logger.info("archive=%s is asked again soon: %s", archive.jid, error)
+            finally:
+                archive.passed |= passed
+            passed = archive.passed
+            await asyncio.sleep(SOON)
 
     async def _read(self, archive: Archive, reader: Reader) -> None:
         archive.place = archive.place or await self.notes.read(archive.jid)

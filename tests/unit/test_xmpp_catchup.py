@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 from xml.etree.ElementTree import Element
 
+import pytest
+
 from gateway.delivery.server import Arrival
 from gateway.testing.port import MemoryPort
 from gateway.vocabulary.events import Facts
@@ -31,6 +33,8 @@ class Archive(Reader):
         self.count = count
         self.forgets: list[str] = []
         """Ids that it will say once not to know."""
+        self.fails = 0
+        """How often it will say that something went wrong."""
 
     async def page(
         self,
@@ -41,6 +45,9 @@ class Archive(Reader):
         end: float | None = None,
         newest: bool = False,
     ) -> Page:
+        if self.fails:
+            self.fails -= 1
+            raise NotShown("internal-server-error", "internal-server-error")
         if after in self.forgets:
             self.forgets.remove(after)
             raise NotShown("item-not-found", "item-not-found")
@@ -142,3 +149,30 @@ async def test_what_is_passed_over_is_counted_once_though_the_archive_forgets() 
     async with alive(taken, 3) as catchup:
         await catchup.read(ROOM, archive)
     assert taken.told() == (["7", "8", "9"], 5)
+
+
+async def test_live_messages_wait_while_an_archive_fails_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.catchup.SOON", 0.01)
+    taken, archive = port(), Archive(3)
+    archive.fails = 2
+    async with alive(taken, 10) as catchup:
+        catchup.put(ROOM, arrival("message", "4", text="4"), lambda: None)
+        await catchup.read(ROOM, archive)
+        await taken.wait_for(3)
+    assert taken.told() == (["2", "3", "4"], 0)
+
+
+async def test_live_messages_do_not_wait_for_ever_for_an_archive_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("protocols.xmpp.catchup.SOON", 0.01)
+    monkeypatch.setattr("protocols.xmpp.catchup.PATIENCE_SECONDS", 0.1)
+    taken, archive = port(), Archive(3)
+    archive.fails = 1_000
+    async with alive(taken, 10) as catchup:
+        catchup.put(ROOM, arrival("message", "4", text="4"), lambda: None)
+        await catchup.read(ROOM, archive)
+        await taken.wait_for(1)
+        assert (taken.told()[0], catchup.behind(ROOM)) == (["4"], True)
