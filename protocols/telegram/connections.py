@@ -8,11 +8,12 @@ python-telegram-bot's, go through ``request``. Both raise the same errors.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
-from socket import IPPROTO_TCP, SOCK_STREAM
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +35,9 @@ from protocols.telegram.request import (
 
 PARTING_SECONDS = 0.8
 """How long a call under way may take when we leave; a gateway that stops gives us a second."""
+
+LOOKUPS = 2
+"""Threads that look up the address of the server."""
 
 FALLBACK_SECONDS = 0.25
 """How long one address of the server is tried alone (RFC 8305)."""
@@ -150,6 +154,8 @@ class Connections:
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._places = asyncio.Semaphore(CONNECTIONS)
+        # Not the threads of everybody: a resolver that is away would fill them.
+        self._lookups = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookup")
 
     async def ask(self, method: str, parameters: Mapping[str, Any], seconds: float) -> Any:
         """Call a method and return its result.
@@ -214,17 +220,22 @@ class Connections:
                 return connection
         return None
 
+    def _addresses(self) -> Any:
+        return socket.getaddrinfo(
+            self._host, self._port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )
+
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         if self._secure and self._tls is None:
             self._tls = ssl.create_default_context()
-        found = await loop.getaddrinfo(self._host, self._port, type=SOCK_STREAM, proto=IPPROTO_TCP)
-        socket = await aiohappyeyeballs.start_connection(
+        found = await loop.run_in_executor(self._lookups, self._addresses)
+        connected = await aiohappyeyeballs.start_connection(
             found, happy_eyeballs_delay=FALLBACK_SECONDS
         )
         name = self._host if self._secure else None
         _, connection = await loop.create_connection(
-            Connection, sock=socket, ssl=self._tls, server_hostname=name
+            Connection, sock=connected, ssl=self._tls, server_hostname=name
         )
         return connection
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import threading
 
 import pytest
 
@@ -256,3 +258,19 @@ async def test_certificate_that_is_trusted_is_used(tls, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
     async with calling(Api(PLAIN), tls=tls[0]) as connections:
         assert await ask(connections) == "well"
+
+
+async def test_resolver_that_does_not_answer_keeps_nobody_else_waiting(monkeypatch):
+    found = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found.wait() and [])
+    connections = Connections("http://bot-api.invalid/")
+    asking = [asyncio.create_task(connections.ask("getMe", {}, 1)) for _ in range(64)]
+    try:
+        await asyncio.sleep(0)  # all of them have begun
+        assert await asyncio.wait_for(asyncio.to_thread(str, "somebody else"), 2)
+    finally:
+        found.set()
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await connections.close()
