@@ -53,11 +53,6 @@ async def journal(server: Postgres) -> AsyncIterator[Journal]:
     await journal.stop()
 
 
-def close() -> None:
-    """Close this thread's connection."""
-    connections[ALIAS].close()
-
-
 def ask(*statements: str) -> None:
     """Ask the database ourselves."""
     other = connections.create_connection(ALIAS)
@@ -125,5 +120,5 @@ async def test_a_reader_whose_connection_ended_unnoticed_reads(journal: Journal)
         try:
             assert await journal.read(one) == (1,)
         finally:
-            await asyncio.to_thread(close)
+            await journal.read(lambda rows: connections[ALIAS].close())
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
