@@ -113,6 +113,35 @@ def test_after_a_cut_the_page_asks_for_what_it_missed(page: Page, room: Chatroom
     assert second["client"] == first["client"]
 
 
+def in_a_log(page: Page, *steps: str) -> Any:
+    """What the last of some steps gives with the page's own log of a room, apart from the page."""
+    *before, last = (f"log.{step}" for step in steps)
+    return page.driver.execute_async_script(
+        "const [done] = arguments; import('/static/gateway/log.js').then(({ Log }) => {"
+        f"const log = new Log('me'); {'; '.join(before)}; done({last}); }})"
+    )
+
+
+HELLO = "hello({epoch: 'first', seq: 3, you: {id: 'me'}})"
+
+
+def test_what_was_said_before_is_shown_however_late_it_comes(page: Page) -> None:
+    assert in_a_log(page, HELLO, "settle()", "take({seq: 1})") is not None
+
+
+def test_a_newcomer_who_was_shown_nothing_goes_on_from_the_head(page: Page) -> None:
+    assert in_a_log(page, HELLO, "settle()", "query()")["since"] == "3"
+
+
+def test_a_newcomer_cut_before_the_past_could_come_is_one_again(page: Page) -> None:
+    assert "since" not in in_a_log(page, HELLO, "query()")
+
+
+def test_a_cut_before_what_was_missed_has_come_loses_none_of_it(page: Page) -> None:
+    again = "hello({epoch: 'first', seq: 5, resumed: true, you: {id: 'me'}})"
+    assert in_a_log(page, HELLO, "settle()", again, "settle()", "query()")["since"] == "3"
+
+
 def test_what_is_written_during_a_cut_is_sent_after_it(page: Page, room: Chatroom) -> None:
     room.cut(lambda: page.say("while away"))
     page.wait(lambda: page.texts("[data-seq]"), "the message")

@@ -11,6 +11,7 @@ export class Log {
     this.epoch = null;
     this.seen = null; // the last seq shown, or null before the first
     this.head = null; // where the log stood at the last hello
+    this.settled = false; // whether all that was before that hello would have come by now
     this.you = null;
     this.waiting = new Map();
     this.count = 0;
@@ -19,31 +20,39 @@ export class Log {
   /** What to ask the server when connecting. */
   query() {
     const query = { client: this.client };
-    if (this.epoch !== null && this.seen !== null) {
-      query.since = String(this.seen);
+    const since = this.since();
+    if (since !== null) {
+      query.since = String(since);
       query.epoch = this.epoch;
     }
     return query;
   }
 
+  /** From where to go on: a newcomer who was shown nothing of the past has seen all of it. */
+  since() {
+    return this.seen ?? (this.settled ? this.head : null);
+  }
+
   /** Take the server's first frame; returns whether what is shown goes on without a gap. */
   hello(frame) {
-    const asked = this.epoch !== null && this.seen !== null;
-    const goesOn = asked && frame.epoch === this.epoch && frame.resumed !== false;
+    const since = this.since();
+    const goesOn = since !== null && frame.epoch === this.epoch && frame.resumed !== false;
     this.you = frame.you;
     this.epoch = frame.epoch;
     this.head = frame.seq;
-    if (!goesOn) this.forget();
+    if (goesOn) this.seen = since;
+    else this.forget();
     return goesOn;
   }
 
-  /** The connection held: a newcomer who was shown nothing of the past has seen all of it. */
+  /** The connection held for a while. */
   settle() {
-    this.seen ??= this.head;
+    this.settled = true;
   }
 
   forget() {
     this.seen = this.head === 0 ? 0 : null;
+    this.settled = false;
     // These are on the server's disk already; they come with the log or are older than it shows.
     for (const [ref, entry] of this.waiting) if (entry.fate === "sent") this.waiting.delete(ref);
   }
