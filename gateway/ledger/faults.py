@@ -26,3 +26,8 @@ def is_away(error: Exception) -> bool:
     if state.startswith(TOO_LONG):
         return False
     return state in AWAY or isinstance(error, (OperationalError, InterfaceError))
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says; PostgreSQL says it in several lines."""
+    return " ".join(str(error).split())

@@ -28,15 +28,14 @@ from typing import Any, Generic, TypeVar, overload
 from django.db import (
     DEFAULT_DB_ALIAS,
     DatabaseError,
-    InterfaceError,
-    OperationalError,
     connections,
 )
 
 from gateway.ledger import queries
 from gateway.ledger.chain import Chain
-from gateway.ledger.faults import is_away
+from gateway.ledger.faults import in_one_line, is_away
 from gateway.ledger.prepared import NotPrepared, Prepared
+from gateway.ledger.readers import Readers
 from gateway.ledger.receipts import Receipts
 from gateway.ledger.rows import Later, Rows, known
 from gateway.vocabulary.errors import LedgerAway
@@ -140,6 +139,7 @@ class Journal:
         """How many operations wait."""
         self._prepared = Prepared()
         self._receipts = Receipts()
+        self._readers = Readers(using)
         self._gathered: list[Pending[Any]] = []
         """What this turn of the loop has brought; the writer gets it at once, when it is over."""
         self._waiting: SimpleQueue[list[Pending[Any]] | None] = SimpleQueue()
@@ -159,6 +159,7 @@ class Journal:
         self._hand_over()
         self._waiting.put(None)
         await asyncio.to_thread(self._thread.join)
+        await self._readers.close()
 
     @overload
     def write(
@@ -224,26 +225,7 @@ class Journal:
 
     async def read(self, operation: Operation[T]) -> T:
         """Run an operation that only reads; it sees all that is committed."""
-        return await asyncio.to_thread(self._read, operation)
-
-    def _read(self, operation: Operation[T]) -> T:
-        # A connection that was idle may have ended since it was used; a new one tells.
-        may_have_ended = connections[self.using].connection is not None
-        try:
-            return self._read_once(operation)
-        except LedgerAway:
-            if not may_have_ended:
-                raise
-            return self._read_once(operation)
-
-    def _read_once(self, operation: Operation[T]) -> T:
-        connection = connections[self.using]
-        try:
-            found = operation(Rows(connection))
-            return known(found)
-        except (OperationalError, InterfaceError) as error:
-            connection.close()
-            raise LedgerAway(f"the ledger cannot be read: {_in_one_line(error)}") from error
+        return await self._readers.read(operation)
 
     def _work(self) -> None:
         while (batch := self._take()) is not None:
@@ -342,7 +324,7 @@ class Journal:
 
     def _wait_for_database(self, batch: list[Pending[Any]], error: Exception) -> bool:
         """Whether the batch is worth another try."""
-        why = _in_one_line(error)
+        why = in_one_line(error)
         if not self.away:
             logger.warning("the ledger is away: %s", why)
         self.away = why
@@ -354,11 +336,6 @@ class Journal:
             return False
         time.sleep(RETRY)
         return True
-
-
-def _in_one_line(error: Exception) -> str:
-    """What PostgreSQL says stands in several."""
-    return " ".join(str(error).split())
 
 
 def _log_failure(future: asyncio.Future[Any]) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
-from django.db.backends.signals import connection_created
 
 from gateway.testing import TelegramCommunicator, WebCommunicator, XmppCommunicator
 from gateway.vocabulary.events import Author
@@ -100,30 +98,12 @@ def sqlite_copy(empty_ledger: Path, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def emptied_postgres(cluster: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def emptied_postgres(cluster: dict[str, Any]) -> dict[str, Any]:
     """The settings of a PostgreSQL ledger: one for all, because to make one takes a second."""
     models = apps.get_app_config("gateway_ledger").get_models()
     with connections["cluster"].cursor() as cursor:
         cursor.execute("; ".join(f"DELETE FROM {model._meta.db_table}" for model in models))
-    with _connections_closed():
-        yield cluster
-
-
-@contextmanager
-def _connections_closed() -> Iterator[None]:
-    """Close in the end what threads that are gone by then had opened."""
-    opened: list[Any] = []
-
-    def keep(connection: Any, **_: Any) -> None:
-        opened.append(connection.connection)
-
-    connection_created.connect(keep)
-    try:
-        yield
-    finally:
-        connection_created.disconnect(keep)
-        for connection in opened:
-            connection.close()
+    return cluster
 
 
 @pytest.fixture

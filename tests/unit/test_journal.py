@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +169,29 @@ async def test_what_waits_is_committed_before_the_end(database: str) -> None:
     for number in range(200):
         journal.post(write(str(number)))
     await journal.stop()
-    assert len(await words(journal)) == 200
+    with closing(sqlite3.connect(connections.databases[database]["NAME"])) as ledger:
+        assert ledger.execute("SELECT COUNT(*) FROM word").fetchone() == (200,)
+
+
+async def test_reading_does_not_wait_for_the_threads_of_others(journal: Journal) -> None:
+    release, loop = threading.Event(), asyncio.get_running_loop()
+    held = [loop.run_in_executor(None, release.wait, 10) for _ in range(100)]
+    try:
+        async with asyncio.timeout(5):
+            assert await words(journal) == []
+    finally:
+        release.set()
+        await asyncio.gather(*held)
+
+
+async def test_a_stopped_journal_reads_nothing(database: str) -> None:
+    from gateway.ledger.journal import Journal
+
+    journal = Journal(database)
+    journal.start()
+    await journal.stop()
+    with pytest.raises(LedgerAway):
+        await words(journal)
 
 
 async def test_behind_what_was_not_carried_out_nothing_of_its_chain_is(

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -113,12 +112,6 @@ async def test_a_reader_whose_connection_ended_unnoticed_reads(journal: Journal)
     def one(rows: Rows) -> Any:
         return rows.one("SELECT 1")
 
-    with ThreadPoolExecutor(1) as executor:  # so that it is the same connection
-        asyncio.get_running_loop().set_default_executor(executor)
-        await journal.read(one)
-        await asyncio.to_thread(ask, END_OTHERS)
-        try:
-            assert await journal.read(one) == (1,)
-        finally:
-            await journal.read(lambda rows: connections[ALIAS].close())
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+    await journal.read(one)
+    await asyncio.to_thread(ask, END_OTHERS)
+    assert await journal.read(one) == (1,)
