@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 
 from gateway.config import Config
 from gateway.ledger import migrations, queries
+from gateway.ledger.faults import in_one_line
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.errors import StartError
 
@@ -32,8 +33,7 @@ def migrate(config: Config) -> None:
                 call_command("migrate", verbosity=0, interactive=False)
                 queries.keep_note(Rows(connection), "gateway", "schema", _fingerprint())
     except DatabaseError as error:
-        why = " ".join(str(error).split())  # PostgreSQL's in one line
-        raise StartError(f"the database cannot be used: {why}") from error
+        raise StartError(f"the database cannot be used: {in_one_line(error)}") from error
     finally:
         connection.close()
 
