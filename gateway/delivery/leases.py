@@ -96,6 +96,8 @@ class Leases:
             return False
         if former not in (None, self.holder):  # it did not give the lease back
             queries.suspect(rows, name)
+        if former != self.holder and (parked := queries.park(rows, name)):
+            logger.warning("account=%s sends of unknown fate, set aside: %d", name, parked)
         until = time.time() + self.seconds
         return queries.take_lease(rows, name, self.holder, self._host, os.getpid(), until, former)
 

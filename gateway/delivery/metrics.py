@@ -18,6 +18,12 @@ EVENTS_OUT = Counter(
 EVENTS_DROPPED = Counter(
     "gateway_events_dropped", "Events given up, by reason.", ["reason"], registry=REGISTRY
 )
+SENDS_UNKNOWN = Counter(
+    "gateway_sends_unknown",
+    "Sends of which nobody knows whether the network took them.",
+    ["account"],
+    registry=REGISTRY,
+)
 AWAKE = Gauge("gateway_conversations_awake", "Conversations awake here.", registry=REGISTRY)
 OUTBOX = Gauge(
     "gateway_outbox_waiting", "Events waiting for a network.", ["account"], registry=REGISTRY

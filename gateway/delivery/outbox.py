@@ -69,10 +69,10 @@ class Outbox:
         """Where people can have a file that their chat cannot show."""
         self.failed: Callable[[Outgoing, str, str], None] = lambda *_: None
         self.sent: Callable[[Outgoing, str | None], None] = lambda *_: None
+        self.uncertain: Callable[[str], None] = lambda _: None
         self.moved: Callable[[str, str], Awaitable[None]]
         self.at_home: Callable[[], bool] = lambda: True
         self.pace = Pace(server.limits, time.monotonic)
-        self.unknown = 0
         self._journal = journal
         self._sending = Sending(self, journal)
         self._lines: dict[str, Line] = {}
@@ -244,10 +244,9 @@ class Outbox:
         broadcast = partial(self._yields, row.conversation)
         while True:
             await self.pace.turn(chat, group=group, yields=broadcast)
-            if not self.at_home():
-                raise asyncio.CancelledError  # another process sends the rest of the line
+            self._stay_away()
             try:
-                return await self._in_its_place(row.conversation, facts, part, broadcast())
+                return await self._in_its_place(row, facts, part, broadcast())
             except Delayed as delayed:
                 self.pace.hold(delayed.seconds, None if delayed.whole_account else chat)
             except NotSent as error:
@@ -255,7 +254,7 @@ class Outbox:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
             except Uncertain as error:
-                self.unknown += 1
+                self.uncertain(self.account)
                 logger.warning("conversation=%s fate unknown: %s", row.conversation, error)
                 if not self.resend_unknown:
                     raise
@@ -267,15 +266,31 @@ class Outbox:
                 logger.exception("conversation=%s cannot be delivered to", row.conversation)
                 raise Refused("internal", f"{type(error).__name__}: {error}") from error
 
+    def _stay_away(self) -> None:
+        if not self.at_home():
+            raise asyncio.CancelledError  # another process sends the rest of the line
+
     def _yields(self, conversation: str) -> bool:
         return self._lines[conversation].yields
 
     async def _in_its_place(
-        self, conversation: str, facts: Facts, part: Event, broadcast: bool
+        self, row: Outgoing, facts: Facts, part: Event, broadcast: bool
     ) -> str | None:
         """Deliver as one of those that run at once."""
         if broadcast:
             async with self._broadcast_room:
-                return await self._in_its_place(conversation, facts, part, broadcast=False)
+                return await self._in_its_place(row, facts, part, broadcast=False)
         async with self._room:
-            return await self.server.deliver(conversation, facts, part)
+            if self.resend_unknown:
+                return await self.server.deliver(row.conversation, facts, part)
+            return await self._at_most_once(row, facts, part)
+
+    async def _at_most_once(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
+        """Deliver what is not to be sent again, should the process die meanwhile."""
+        await self._sending.leaving(row, yes=True)
+        self._stay_away()  # the ledger may have been away for long
+        try:
+            return await self.server.deliver(row.conversation, facts, part)
+        except (Delayed, NotSent, Moved):
+            await self._sending.leaving(row, yes=False)
+            raise

@@ -82,6 +82,10 @@ class Sending:
             logger.exception("conversation=%s outbox=%s cannot be said", row.conversation, row.id)
             await self._refuse(row, Refused("internal", f"{type(error).__name__}: {error}"))
 
+    async def leaving(self, row: Outgoing, *, yes: bool) -> None:
+        """Have on disk that the network may have what is next of a row, or has it not."""
+        await self._commit(partial(queries.leaving, outbox=row.id, yes=yes))
+
     async def _say(self, row: Outgoing) -> None:
         facts = await self._outbox.facts(row.conversation)
         event, chat = await self._resolved(row, facts)

@@ -33,6 +33,8 @@ class Status:
     detail: str = ""
     error: str = ""
     """The last error, kept after recovery."""
+    unknown: int = 0
+    """Sends of which nobody knows whether the network took them, since the process started."""
     since: float = field(default_factory=time.time)
     listener: Callable[[Status], None] | None = None
 
@@ -55,5 +57,6 @@ class Status:
             "state": str(self.state),
             "detail": self.detail,
             "error": self.error,
+            "unknown": self.unknown,
             "since": self.since,
         }

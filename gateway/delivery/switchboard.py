@@ -23,7 +23,7 @@ from gateway.delivery.conversations import Application, Conversations
 from gateway.delivery.hub import HubLayer
 from gateway.delivery.leases import Leases
 from gateway.delivery.log import Log
-from gateway.delivery.metrics import AWAKE, CONNECTED, LEDGER_QUEUE, OUTBOX
+from gateway.delivery.metrics import AWAKE, CONNECTED, LEDGER_QUEUE, OUTBOX, SENDS_UNKNOWN
 from gateway.delivery.notices import Notices
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.port import AccountPort
@@ -233,6 +233,7 @@ class Switchboard:
         outbox.link = self.link
         outbox.failed = self._failed
         outbox.sent = self._sent
+        outbox.uncertain = self._uncertain
         outbox.moved = self.move
         outbox.at_home = partial(self.leases.holds, account)
         self.outboxes[account] = outbox
@@ -324,6 +325,13 @@ class Switchboard:
 
     def _sent(self, row: Outgoing, native: str | None) -> None:
         self._notify(row.sender, "sent", {"ref": row.event["ref"], "id": native or ""})
+
+    def _uncertain(self, account: str) -> None:
+        """Count a send whose fate is unknown."""
+        SENDS_UNKNOWN.labels(account).inc()
+        status = self.port(account).status
+        status.unknown += 1
+        self._show({"type": "dashboard.status", "status": status.as_dict()})
 
     def _notify(self, conversation: str, kind: str, body: Event) -> None:
         conversation = self.names.now(conversation)

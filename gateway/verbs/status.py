@@ -29,8 +29,9 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def cells_from_account(account: dict[str, Any]) -> tuple[str, str, str]:
-    """What is said of an account: which it is, how it is, and its last error if that is past."""
+    """What is said of an account: its name and state, what is past and still of interest."""
     detail, error = account.get("detail", ""), account.get("error", "")
     past = f"last error: {error}" if error and error != detail else ""
-    said = "; ".join(filter(None, (detail, past)))
+    fate = f"sends of unknown fate: {count}" if (count := account.get("unknown")) else ""
+    said = "; ".join(filter(None, (detail, past, fate)))
     return str(account["account"]), str(account["state"]), printable(said)

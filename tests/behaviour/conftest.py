@@ -33,6 +33,7 @@ ON_BOTH = (
     "test_held",
     "test_moves",
     "test_outbox",
+    "test_parking",
     "test_rooms",
 )
 """Modules whose tests run over SQLite and over PostgreSQL: they rest on the ledger's queries."""

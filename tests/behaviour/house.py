@@ -137,6 +137,11 @@ class House:
             await outbox.stop(0)
         await self._end()
 
+    async def die(self) -> None:
+        """The process is killed: it gives no lease back."""
+        await self.board.journal.write(_give_up_leases)
+        await self.fall()
+
     async def _end(self) -> None:
         assert self._keeping is not None
         self._keeping.cancel()
@@ -236,6 +241,10 @@ class House:
     async def group_send(self, group: str, event: Event) -> None:
         """Send to a group of the channel layer."""
         await self.board.hub.group_send(group, event)
+
+
+def _give_up_leases(rows: Rows) -> None:
+    rows.run("UPDATE gateway_lease SET holder = %s, until = 0", "somebody who died")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import pytest
 
 from consumers.base import ChatConsumer
 from gateway.delivery.remembering import DEATHS
-from gateway.ledger.rows import Rows
 from house import House
 
 POISON = "poison"
@@ -38,16 +37,6 @@ async def fresh() -> None:
     Fragile.in_hand = asyncio.Event()
 
 
-async def die(house: House) -> None:
-    """The process is killed: it gives no lease back."""
-    await house.board.journal.write(give_up_leases)
-    await house.fall()
-
-
-def give_up_leases(rows: Rows) -> None:
-    rows.run("UPDATE gateway_lease SET holder = %s, until = 0", "somebody who died")
-
-
 async def start_with_poison_in_hand(house: House) -> None:
     Fragile.in_hand.clear()
     await house.start(Fragile.as_asgi())
@@ -58,14 +47,14 @@ async def poisoned(house: House) -> None:
     await house.start(Fragile.as_asgi())
     await house.hears(PRIVATE, POISON, "after it")
     await asyncio.wait_for(Fragile.in_hand.wait(), 5)
-    await die(house)
+    await house.die()
 
 
 async def test_an_event_with_which_the_process_died_five_times_is_set_aside(house: House) -> None:
     await poisoned(house)
     for _ in range(DEATHS - 1):
         await start_with_poison_in_hand(house)
-        await die(house)
+        await house.die()
     await house.start(Fragile.as_asgi())
     assert await house.shows(PRIVATE, 1) == ["after it"]
     assert await house.dead() == [POISON]
@@ -75,7 +64,7 @@ async def test_a_stop_in_between_clears_an_event_of_suspicion(house: House) -> N
     await poisoned(house)
     for _ in range(DEATHS - 2):
         await start_with_poison_in_hand(house)
-        await die(house)
+        await house.die()
     await start_with_poison_in_hand(house)
     await house.fall()
     await start_with_poison_in_hand(house)
@@ -87,7 +76,7 @@ async def test_a_death_does_not_count_if_something_was_said_before(house: House)
     for number in range(DEATHS + 1):
         Fragile.says = tuple(f"word {place}" for place in range(number + 1))
         await start_with_poison_in_hand(house)
-        await die(house)
+        await house.die()
     await start_with_poison_in_hand(house)
     assert await house.dead() == []
 
@@ -97,7 +86,7 @@ async def test_saying_the_same_again_saves_no_event(house: House) -> None:
     await poisoned(house)
     for _ in range(DEATHS - 1):
         await start_with_poison_in_hand(house)
-        await die(house)
+        await house.die()
     await house.start(Fragile.as_asgi())
     await house.shows(PRIVATE, 1)
     assert await house.dead() == [POISON]
@@ -108,6 +97,6 @@ async def test_reading_an_event_again_in_one_life_counts_as_no_death(house: Hous
     await start_with_poison_in_hand(house)
     for _ in range(DEATHS):  # as after each outage of the ledger
         await house.board.conversations.record.unhandled(PRIVATE, (), 64)
-    await die(house)
+    await house.die()
     await start_with_poison_in_hand(house)
     assert await house.dead() == []

@@ -11,6 +11,7 @@ import pytest
 from consumers.base import ChatConsumer
 from gateway.delivery import outbox as outboxes
 from gateway.delivery.line import BROADCASTER, DEPTH
+from gateway.delivery.metrics import REGISTRY
 from gateway.delivery.outbox import Outbox
 from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
@@ -45,6 +46,14 @@ async def full(house: House) -> House:
 
 def outbox_of(house: House) -> Outbox:
     return house.board.outboxes[ACCOUNT]
+
+
+def metric() -> float:
+    return REGISTRY.get_sample_value("gateway_sends_unknown_total", {"account": ACCOUNT}) or 0
+
+
+def unknown_of(house: House) -> int:
+    return house.board.port(ACCOUNT).status.unknown
 
 
 async def say(house: House, conversations: list[str], *texts: str, **body: object) -> None:
@@ -234,12 +243,13 @@ async def test_a_refusal_in_words_that_cannot_be_kept_is_one(house: House) -> No
 
 
 async def test_an_unknown_fate_is_counted_and_sent_again(house: House) -> None:
+    before = metric()
     told: list[tuple[str, str]] = []
     await house.start(_listening(told))
     house.server(PERSON).faults = [Uncertain("the line broke")]
     await house.hears(PERSON, "hi")
     await house.shows(PERSON, 1)
-    assert outbox_of(house).unknown == 1
+    assert (unknown_of(house), metric() - before) == (1, 1)
 
 
 async def test_an_unknown_fate_is_told_if_it_is_not_sent_again(house: House) -> None:
@@ -249,6 +259,7 @@ async def test_an_unknown_fate_is_told_if_it_is_not_sent_again(house: House) -> 
     house.server(PERSON).faults = [Uncertain("the line broke")]
     await house.hears(PERSON, "hi")
     await house.until(lambda: told == [("failed", "unknown")])
+    assert unknown_of(house) == 1
 
 
 async def test_a_network_that_answers_never_delays_no_other(house: House) -> None:

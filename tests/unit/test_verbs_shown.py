@@ -101,16 +101,20 @@ def test_where_nothing_waits_it_is_said_unless_the_ledger_is_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "error", "said"),
+    ("detail", "error", "unknown", "said"),
     [
-        ("as bot@a", "", "as bot@a"),
-        ("as bot@a", "cut off", "as bot@a; last error: cut off"),
-        ("cut off", "cut off", "cut off"),
-        ("", "cut\noff", "last error: cut off"),
+        ("as bot@a", "", 0, "as bot@a"),
+        ("as bot@a", "cut off", 0, "as bot@a; last error: cut off"),
+        ("cut off", "cut off", 0, "cut off"),
+        ("", "cut\noff", 0, "last error: cut off"),
+        ("as bot@a", "cut off", 3, "as bot@a; last error: cut off; sends of unknown fate: 3"),
     ],
 )
-def test_an_error_that_is_past_is_told_from_what_is_now(detail: str, error: str, said: str) -> None:
-    found = {"account": "xmpp:default", "state": "connected", "detail": detail, "error": error}
+def test_what_is_past_is_told_from_what_is_now(
+    detail: str, error: str, unknown: int, said: str
+) -> None:
+    account = {"account": "xmpp:default", "state": "connected"}
+    found = account | {"detail": detail, "error": error, "unknown": unknown}
     assert cells_from_account(found) == ("xmpp:default", "connected", said)
 
 

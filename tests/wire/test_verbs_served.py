@@ -32,6 +32,7 @@ class Moody(ChatConsumer):
 """
 
 TELEGRAM = """
+unknown = "{unknown}"
 [telegram]
 token = "4242:abcdefghijklmnopqrstuvwxyz"
 api_url = "{api}"
@@ -114,12 +115,13 @@ class Net:
 
 
 @pytest.fixture
-async def net(tmp_path: Path) -> AsyncIterator[Net]:
+async def net(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Net]:
+    unknown = getattr(request, "param", "resend")
     async with BotApi() as api:
         bot = api.bot(token="4242:abcdefghijklmnopqrstuvwxyz", username="OurBot")
         group = api.group("Friends")
         await group.invites(bot)
-        configuration = TELEGRAM.format(api=api.url, group=group.id)
+        configuration = TELEGRAM.format(api=api.url, group=group.id, unknown=unknown)
         async with Serving(tmp_path, configuration) as gateway:
             await until(gateway, "telegram:default +connected", "status")
             yield Net(gateway, api, group)
@@ -143,6 +145,26 @@ async def test_what_telegram_refused_is_seen_and_sent_again(net: Net) -> None:
     await until(net.gateway, "outgoing .*not found", "dead", "list")
     assert await net.gateway.run("dead", "retry", "--all") == (0, "1 tried again\n")
     await net.group.wait_for("operator (operator): hello")
+
+
+async def test_how_often_nobody_knew_the_fate_of_a_send_is_told(net: Net) -> None:
+    net.api.faults.reset("sendMessage", after=True)
+    await net.gateway.run("send", "lobby", "twice")
+    await until(net.gateway, "telegram:default .*sends of unknown fate: 1\n", "status")
+    await net.group.wait_for("operator (operator): twice")
+
+
+@pytest.mark.parametrize("net", ["park"], indirect=True)
+async def test_what_is_parked_is_not_sent_again_after_a_kill(net: Net) -> None:
+    net.api.faults.silence("sendMessage", after=True)
+    await net.gateway.run("send", "lobby", "once")
+    await net.group.wait_for("operator (operator): once")
+    await net.gateway.kill()
+    await net.gateway.start()
+    await net.gateway.run("send", "lobby", "behind it")
+    await net.group.wait_for("operator (operator): behind it")
+    await until(net.gateway, "outgoing .*on its way", "dead", "list")
+    assert net.group.texts == ["operator (operator): once", "operator (operator): behind it"]
 
 
 async def test_a_broadcast_ends_when_everybody_has_it(net: Net) -> None:

@@ -68,9 +68,11 @@ from gateway.ledger.queries.log import (
 from gateway.ledger.queries.names import aliases, name_now, rename
 from gateway.ledger.queries.outbox import (
     Outgoing,
+    leaving,
     line,
     lines,
     outcome,
+    park,
     part_sent,
     queue,
     sent,
@@ -148,6 +150,7 @@ __all__ = [
     "leave",
     "leave_group",
     "leave_receipt",
+    "leaving",
     "line",
     "lines",
     "members",
@@ -161,6 +164,7 @@ __all__ = [
     "note",
     "open_stream",
     "outcome",
+    "park",
     "part_sent",
     "position_to_show",
     "prune_copies",

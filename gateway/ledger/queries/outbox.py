@@ -14,6 +14,10 @@ from gateway.vocabulary.text import clean
 
 OUTCOMES = {"sent": SENT, "refused": REFUSED, "unknown": UNKNOWN}
 
+LEAVING = "on its way"
+"""What stands as the error of a row that waits, while its network may have it already."""
+PARKED = "the gateway ended while it was on its way"
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -98,10 +102,28 @@ def line(rows: Rows, account: str, conversation: str, limit: int) -> list[Outgoi
 def part_sent(rows: Rows, outbox: int, parts: int, native: str | None) -> None:
     """The network has the first ``parts`` parts of an event."""
     rows.run(
-        "UPDATE gateway_outbox SET parts = %s, native = COALESCE(native, %s) WHERE id = %s",
+        "UPDATE gateway_outbox SET parts = %s, native = COALESCE(native, %s), error = NULL"
+        " WHERE id = %s",
         parts,
         native,
         outbox,
+    )
+
+
+def leaving(rows: Rows, outbox: int, yes: bool) -> None:
+    """From here on the network may have the next part; or certainly has it not."""
+    rows.run("UPDATE gateway_outbox SET error = %s WHERE id = %s", LEAVING if yes else None, outbox)
+
+
+def park(rows: Rows, account: str) -> int:
+    """Whoever sent for an account ended: the fate of what was ``leaving`` is unknown; how much."""
+    return rows.count(
+        "UPDATE gateway_outbox SET state = %s, error = %s"
+        f" WHERE account = %s AND state = {QUEUED} AND error = %s",
+        UNKNOWN,
+        PARKED,
+        account,
+        LEAVING,
     )
 
 

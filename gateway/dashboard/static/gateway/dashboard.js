@@ -78,6 +78,7 @@ function server(status) {
   const facts = [
     status.detail && element("p", { dir: "auto" }, status.detail),
     status.error && element("p", { className: "problem", dir: "auto" }, element("span", {}, "last error: "), status.error),
+    status.unknown > 0 && element("p", {}, element("span", {}, "sends of unknown fate: "), String(status.unknown)),
   ].filter(Boolean);
   return element(
     "li",

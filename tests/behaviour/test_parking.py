@@ -1,0 +1,133 @@
+"""``unknown = "park"``: what the network may have is not sent again, whatever happened to us."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+
+from consumers.base import ChatConsumer
+from gateway.ledger.models import UNKNOWN
+from gateway.ledger.queries.dead import queue_again
+from gateway.ledger.queries.outbox import LEAVING, PARKED
+from gateway.vocabulary.errors import Delayed, NotSent, Refused, Uncertain
+from house import House
+
+ACCOUNT = "telegram:default"
+PERSON = f"{ACCOUNT}:7"
+ROW = "SELECT id FROM gateway_outbox"
+
+
+class Silent(ChatConsumer):
+    """Says nothing by itself."""
+
+
+async def begin(house: House, *, park: bool = True) -> None:
+    await house.start(Silent.as_asgi())
+    house.watch(PERSON)
+    house.board.outboxes[ACCOUNT].resend_unknown = not park
+
+
+async def say(house: House, *texts: str) -> None:
+    """Queue sends that no event is the cause of."""
+    for text in texts:
+        event = {"type": "chat.message", "text": text}
+        await house.board.conversations.record.said(PERSON, None, 0, event)
+
+
+async def leaves(house: House, text: str) -> None:
+    """Say something that the network has, or has not: it never answers."""
+    house.server(PERSON).gate.clear()
+    await say(house, text)
+    await until_row(house, "error = %s", LEAVING)
+
+
+async def until_row(house: House, condition: str, *parameters: Any) -> Any:
+    """Wait until there is such a row; its id."""
+    async with asyncio.timeout(5):
+        while not (found := await house.rows(f"{ROW} WHERE {condition}", *parameters)):
+            pass
+    return found[0]
+
+
+async def set_aside(house: House) -> list[Any]:
+    return await house.rows(
+        "SELECT state, error FROM gateway_outbox WHERE error IS NOT NULL ORDER BY id"
+    )
+
+
+@pytest.mark.parametrize("end", ["fall", "die"])
+async def test_what_was_on_its_way_at_the_end_of_a_process_is_set_aside(
+    house: House, end: str
+) -> None:
+    await begin(house)
+    await leaves(house, "may be there")
+    await say(house, "behind it")
+    await getattr(house, end)()
+    await begin(house)
+    assert await house.shows(PERSON, 1) == ["behind it"]
+    assert await set_aside(house) == [(UNKNOWN, PARKED)]
+
+
+async def test_by_default_what_was_on_its_way_is_sent_again(house: House) -> None:
+    await begin(house, park=False)
+    house.server(PERSON).gate.clear()
+    await say(house, "may be there")
+    await house.until(lambda: house.board.outboxes[ACCOUNT].waiting == 1)
+    await house.die()
+    await begin(house, park=False)
+    assert await house.shows(PERSON, 1) == ["may be there"]
+
+
+@pytest.mark.parametrize("fault", [NotSent("no line"), Delayed("not now", seconds=600)])
+async def test_what_was_certainly_not_sent_is_sent_by_the_next_process(
+    house: House, fault: Exception
+) -> None:
+    await begin(house)
+    house.server(PERSON).faults = [fault]
+    await say(house, "not there")
+    await house.until(lambda: not house.server(PERSON).faults)
+    await until_row(house, "error IS NULL")
+    await house.die()
+    await begin(house)
+    assert await house.shows(PERSON, 1) == ["not there"]
+
+
+@pytest.mark.parametrize("fault", [Refused("blocked", "go away"), Uncertain("the line broke")])
+async def test_what_met_its_fate_before_the_end_keeps_it(house: House, fault: Exception) -> None:
+    await begin(house)
+    house.server(PERSON).faults = [fault]
+    await say(house, "not there", "there")
+    await house.shows(PERSON, 1)
+    before = await set_aside(house)
+    await house.die()
+    await begin(house)
+    assert (len(before), await set_aside(house)) == (1, before)
+
+
+async def test_what_was_said_is_done_with(house: House) -> None:
+    await begin(house)
+    await say(house, "one", "two")
+    await house.shows(PERSON, 2)
+    await house.until(lambda: house.board.outboxes[ACCOUNT].waiting == 0)
+    await house.die()
+    await begin(house)
+    assert (await set_aside(house), house.shown(PERSON)) == ([], [])
+
+
+async def test_of_several_parts_a_person_has_those_sent_that_are_missing(house: House) -> None:
+    await begin(house)
+    server, text = house.server(PERSON), " ".join(map(str, range(1_200)))  # two messages
+    await say(house, text)
+    (first,) = await server.wait_for(PERSON, 1)
+    server.gate.clear()
+    await until_row(house, "parts = 1 AND error = %s", LEAVING)
+    await house.die()
+    await begin(house)
+    (number,) = await until_row(house, "parts = 1 AND state = %s", UNKNOWN)
+    await house.board.journal.write(partial(queue_again, name=f"o{number}"))
+    await house.board.outboxes[ACCOUNT].look()
+    (rest,) = await house.shows(PERSON, 1)
+    assert first + rest == text
