@@ -7,7 +7,6 @@ the room's own conversation (where its bot lives), reads the log from a cursor o
 from __future__ import annotations
 
 import hmac
-import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -27,7 +26,7 @@ from gateway.ledger import queries
 from gateway.ledger.journal import Journal
 from gateway.ledger.rows import Row, Rows
 from gateway.vocabulary.degrade import FORMAT
-from gateway.vocabulary.errors import LedgerAway, RoomError
+from gateway.vocabulary.errors import RoomError
 from gateway.vocabulary.events import Author, Event, Facts
 from gateway.vocabulary.ids import (
     OWN_ACCOUNT,
@@ -41,8 +40,6 @@ from gateway.vocabulary.ids import (
 )
 from gateway.vocabulary.sends import check_origin
 from gateway.vocabulary.text import clean
-
-logger = logging.getLogger(__name__)
 
 LIMIT = 1_000
 """Rooms of one gateway."""
@@ -510,14 +507,10 @@ class Rooms:
 
     async def take_over(self, accounts: Iterable[str]) -> None:
         """Accounts came home: wake the members, and the rooms, whose cursor is behind."""
-        try:
-            cursors = await self._journal.read(queries.cursors)
-            heads = await self._journal.read(
-                lambda rows: queries.heads(rows, {stream for stream, _ in cursors.values()})
-            )
-        except LedgerAway as error:
-            logger.warning("cursors cannot be read: %s", error)
-            return
+        cursors = await self._journal.read(queries.cursors)
+        heads = await self._journal.read(
+            lambda rows: queries.heads(rows, {stream for stream, _ in cursors.values()})
+        )
         prefixes = tuple(f"{account}:" for account in accounts)
         for conversation, (stream, position) in cursors.items():
             if conversation.startswith(prefixes) and position < heads.get(stream, 0):

@@ -205,9 +205,15 @@ class Switchboard:
         self._soon(self._take_over(account))
 
     async def _take_over(self, account: str) -> None:
-        """Work off what waits for an account that came home."""
-        await self.rooms.take_over([account])
-        await self._look_for(account)
+        """Work off what waits for an account that came home, once the ledger tells."""
+        while self.leases.holds(account):
+            try:
+                await self.rooms.take_over([account])
+                await self._look_for(account)
+                return
+            except LedgerAway as error:
+                logger.warning("account=%s what waits cannot be looked for: %s", account, error)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _lost(self, account: str) -> None:
         """Its server leaves; one that serves its own browsers does so wherever the home is."""

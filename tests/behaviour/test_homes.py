@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.delivery import switchboard
 from gateway.delivery.status import State
 from gateway.ledger.queries import append
 from gateway.vocabulary.events import Event
@@ -17,6 +19,7 @@ from house import House, writing
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
 STREAM = "room:default:lobby"
+OPERATOR = {"id": "user:1", "name": "Op", "handle": None, "kind": "person", "private": None}
 
 
 class Echo(ChatConsumer):
@@ -98,6 +101,25 @@ async def test_what_was_said_away_from_home_is_sent_before_what_is_said_then(hou
     await say(house, "third")
     server.gate.set()
     assert await house.shows(PERSON, 3) == ["first", "second", "third"]
+
+
+async def test_members_hear_what_they_missed_if_the_ledger_could_not_be_read_at_first(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(switchboard, "LOOK_SECONDS", 0.01)
+    house.room("lobby", PERSON)
+    await house.start(Echo.as_asgi())
+    await house.settled()
+    write = house.board.journal.write
+    await away_from_home(house)
+    event: Event = {"type": "room.message", "text": "hi", "author": OPERATOR, "origin": None}
+    await write(lambda rows: append(rows, STREAM, "key", event, time.time()))
+    await write(lambda rows: rows.run("ALTER TABLE gateway_cursor RENAME TO hidden"))
+    await house.board.leases.renew()
+    await house.until(lambda: house.board.leases.holds(ACCOUNT))
+    await house.until(lambda: "cannot be looked for" in caplog.text)
+    await write(lambda rows: rows.run("ALTER TABLE hidden RENAME TO gateway_cursor"))
+    assert await house.shows(PERSON, 1) == ["Op (operator): hi"]
 
 
 async def test_a_stream_that_could_not_be_followed_at_once_is_followed_without_a_gap(
