@@ -48,8 +48,8 @@ class ApiError(TelegramError):
         parameters = parameters if isinstance(parameters, dict) else {}
         self.code = code
         self.description = str(answer.get("description", ""))
-        self.retry_after: int | None = parameters.get("retry_after")
-        self.migrate_to_chat_id: int | None = parameters.get("migrate_to_chat_id")
+        self.retry_after = _whole(parameters.get("retry_after"))
+        self.migrate_to_chat_id = _whole(parameters.get("migrate_to_chat_id"))
         super().__init__(f"{code} {self.description or 'without a word of the Bot API'}")
 
     @property
@@ -157,6 +157,11 @@ def _lenient(payload: bytes) -> Any:
         return json.loads(payload.decode(errors="replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(value: Any) -> int | None:
+    """A parameter that is a number, as it should be."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _body(data: RequestData | None) -> dict[str, Any]:

@@ -65,6 +65,17 @@ def test_flood_says_how_long():
     assert outcome(api_error(429, "Too Many Requests", retry_after=3)).seconds == 3
 
 
+@pytest.mark.parametrize("nonsense", ["soon", "3", None, True, [3], {}, 3.5])
+def test_flood_that_does_not_say_how_long_is_waited_for(nonsense):
+    assert outcome(api_error(429, "Too Many Requests", retry_after=nonsense)).seconds > 0
+
+
+@pytest.mark.parametrize("nonsense", ["elsewhere", None, True, [-1005]])
+def test_migration_to_nowhere_is_a_refusal(nonsense):
+    error = api_error(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=nonsense)
+    assert type(outcome(error)) is Refused
+
+
 def test_migration_names_the_new_conversation():
     error = api_error(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-1005)
     moved = outcome(error)
