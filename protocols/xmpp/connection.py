@@ -97,8 +97,10 @@ class Connection:
     async def _wait_after(self, error: GatewayError) -> None:
         """Wait before the next try; not at all if there was a session a moment ago."""
         if isinstance(error, Conflict):
-            logger.error("account=%s %s", self._account, error)
-            self._status.set(State.ELSEWHERE, str(error), error=str(error))
+            again = time.strftime("%H:%M:%S", time.localtime(time.time() + CONFLICT_SECONDS))
+            said = f"{error}; tried again at {again}"
+            logger.error("account=%s %s", self._account, said)
+            self._status.set(State.ELSEWHERE, said, error=said)
             await asyncio.sleep(CONFLICT_SECONDS)
             return
         logger.warning("account=%s reconnecting: %s", self._account, error)

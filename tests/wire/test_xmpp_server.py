@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -243,7 +244,8 @@ async def test_another_client_with_our_resource_is_left_the_account(
     bot: Bot, make_bot: Any
 ) -> None:
     make_bot().start()
-    assert "another client" in await bot.until(State.ELSEWHERE)
+    said = await bot.until(State.ELSEWHERE)
+    assert re.fullmatch(r"another client logged in .*; tried again at \d\d:\d\d:\d\d", said)
 
 
 async def test_nobody_fights_for_the_account(bot: Bot, make_bot: Any, people: Any) -> None:
