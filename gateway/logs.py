@@ -26,6 +26,9 @@ OURS = ("gateway", "protocols", "consumers", "routing")
 """Only these speak at DEBUG: a library's DEBUG may spell out a login or what people say."""
 
 
+UNAVAILABLE = 503
+
+
 class RedactingFormatter(logging.Formatter):
     """Another formatter's lines, redacted."""
 
@@ -53,12 +56,18 @@ def setup(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if verbosity < 0 else logging.INFO)
+    logging.getLogger("django.request").addFilter(_is_news)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     if verbosity > 0:
         for name in OURS:
             logging.getLogger(name).setLevel(logging.DEBUG)
     logging.captureWarnings(True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether it is no answer of ``/readyz``, which may be asked every second: why is told once."""
+    return getattr(record, "status_code", None) != UNAVAILABLE
 
 
 def _formatter(terminal: bool, *, tracebacks: bool) -> ProcessorFormatter:

@@ -70,7 +70,8 @@ class Leases:
             try:
                 await self.renew()
             except LedgerAway as error:
-                logger.warning("leases cannot be renewed: %s", error)
+                if not self._journal.away:  # else it has been said
+                    logger.warning("leases cannot be renewed: %s", error)
             self._notice_losses()
 
     async def renew(self) -> None:

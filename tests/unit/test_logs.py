@@ -123,6 +123,15 @@ def test_a_librarys_chatter_is_not_shown() -> None:
     assert stream.getvalue() == ""
 
 
+def test_not_being_ready_is_not_told_each_time_that_somebody_asks() -> None:
+    stream = io.StringIO()
+    logs.setup(stream=stream)
+    for status in (500, 503):
+        extra = {"status_code": status}
+        logging.getLogger("django.request").error("answered %d", status, extra=extra)
+    assert ("answered 500" in stream.getvalue(), "503" in stream.getvalue()) == (True, False)
+
+
 def test_quiet_shows_warnings_only() -> None:
     stream = io.StringIO()
     logs.setup(verbosity=-1, stream=stream)
