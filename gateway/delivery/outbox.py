@@ -72,6 +72,8 @@ class Outbox:
         self.uncertain: Callable[[str], None] = lambda _: None
         self.moved: Callable[[str, str], Awaitable[None]]
         self.at_home: Callable[[], bool] = lambda: True
+        self.holder = ""
+        """Who we are to the lease of the account."""
         self.pace = Pace(server.limits, time.monotonic)
         self._journal = journal
         self._sending = Sending(self, journal)
@@ -287,10 +289,14 @@ class Outbox:
 
     async def _at_most_once(self, row: Outgoing, facts: Facts, part: Event) -> str | None:
         """Deliver what is not to be sent again, should the process die meanwhile."""
-        await self._sending.leaving(row, yes=True)
-        self._stay_away()  # the ledger may have been away for long
+        try:
+            await self._sending.leaving(row, yes=True)
+            self._stay_away()  # the ledger may have been away for long
+        except asyncio.CancelledError:
+            self._sending.stays(row)
+            raise
         try:
             return await self.server.deliver(row.conversation, facts, part)
-        except (Delayed, NotSent, Moved):
+        except (Delayed, NotSent, Moved, Refused):  # something else may be said instead, or later
             await self._sending.leaving(row, yes=False)
             raise

@@ -84,7 +84,14 @@ class Sending:
 
     async def leaving(self, row: Outgoing, *, yes: bool) -> None:
         """Have on disk that the network may have what is next of a row, or has it not."""
-        await self._commit(partial(queries.leaving, outbox=row.id, yes=yes))
+        await self._commit(self._leaving(row, yes=yes))
+
+    def stays(self, row: Outgoing) -> None:
+        """What was to leave will not, because whoever sends it ends here."""
+        self._journal.post(self._leaving(row, yes=False))
+
+    def _leaving(self, row: Outgoing, *, yes: bool) -> Operation[None]:
+        return partial(queries.leaving, outbox=row.id, holder=self._outbox.holder, yes=yes)
 
     async def _say(self, row: Outgoing) -> None:
         facts = await self._outbox.facts(row.conversation)

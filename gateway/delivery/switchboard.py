@@ -242,6 +242,7 @@ class Switchboard:
         outbox.uncertain = self._uncertain
         outbox.moved = self.move
         outbox.at_home = partial(self.leases.holds, account)
+        outbox.holder = self.leases.holder
         self.outboxes[account] = outbox
 
     def port(self, account: str) -> AccountPort:

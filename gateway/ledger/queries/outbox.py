@@ -100,19 +100,28 @@ def line(rows: Rows, account: str, conversation: str, limit: int) -> list[Outgoi
 
 
 def part_sent(rows: Rows, outbox: int, parts: int, native: str | None) -> None:
-    """The network has the first ``parts`` parts of an event."""
+    """The network has the first ``parts`` parts of an event; what was set aside stays so."""
     rows.run(
-        "UPDATE gateway_outbox SET parts = %s, native = COALESCE(native, %s), error = NULL"
-        " WHERE id = %s",
+        "UPDATE gateway_outbox SET parts = %s, native = COALESCE(native, %s),"
+        f" error = CASE WHEN state = {QUEUED} THEN NULL ELSE error END WHERE id = %s",
         parts,
         native,
         outbox,
     )
 
 
-def leaving(rows: Rows, outbox: int, yes: bool) -> None:
-    """From here on the network may have the next part; or certainly has it not."""
-    rows.run("UPDATE gateway_outbox SET error = %s WHERE id = %s", LEAVING if yes else None, outbox)
+def leaving(rows: Rows, outbox: int, holder: str, yes: bool) -> None:
+    """From here on the network may have the next part; or certainly has it not.
+
+    Only what waits is marked, and only by the holder of its account's lease.
+    """
+    rows.run(
+        f"UPDATE gateway_outbox SET error = %s WHERE id = %s AND state = {QUEUED}"
+        " AND EXISTS (SELECT 1 FROM gateway_lease WHERE name = account AND holder = %s)",
+        LEAVING if yes else None,
+        outbox,
+        holder,
+    )
 
 
 def park(rows: Rows, account: str) -> int:
