@@ -67,8 +67,8 @@ class Conversation:
         self.task: asyncio.Task[None] | None = None
         self.posted = Posted(self._on_posted)
         self._known: Known | None = None
-        self._position = 0
-        """The seq of the last log entry that was put into the queue."""
+        self._newest = self._position = 0
+        """The last row of the inbox and the last seq of the log that were put into the queue."""
         self._shown_from: int | None = None
         """What its room said up to here was too long ago when it woke."""
         self._held: set[str] = set()
@@ -96,7 +96,7 @@ class Conversation:
 
     def _next_in_line(self, item: Item) -> bool:
         if item.source == INBOX:
-            return item.key not in self._held
+            return item.key not in self._held and item.after <= self._newest
         return item.number == self._position + 1
 
     def offer_group(self, item: Item) -> bool:
@@ -159,8 +159,7 @@ class Conversation:
 
     async def catch_up(self) -> None:
         """Fetch what waits in the tables, as far as the queue has room."""
-        room = QUEUE - len(self.queue)
-        if room <= 0:
+        if (room := QUEUE - len(self.queue)) <= 0:
             return
         self.behind, self._reading = False, True
         try:
@@ -196,6 +195,7 @@ class Conversation:
     def _put(self, item: Item) -> None:
         if item.source == INBOX:
             self._held.add(item.key)
+            self._newest = max(self._newest, item.number)
         elif item.source == LOG:
             self._position = item.number
         self.queue.append(item)

@@ -43,6 +43,8 @@ class Recorded:
     number: int
     seq: int | None
     event: Event
+    after: int = 0
+    """The one before it that nobody had handled: another process may have recorded that."""
 
 
 class AccountPort:
@@ -127,9 +129,11 @@ class AccountPort:
         if arrival.behind is not None:
             held = queries.hold(rows, *told, arrival.behind)
             return Later(lambda: self._recorded(rows, arrival, held.value(), event))
-        found = queries.record_in_turn(rows, *told)
         if self._keeps_log:  # in the order of its log, which is written here
-            return self._logged(rows, arrival, found.value(), at)
+            after = queries.newest_unhandled(rows, arrival.conversation)
+            found = queries.record_in_turn(rows, *told)
+            return self._logged(rows, arrival, found.value(), after.value(), at)
+        found = queries.record_in_turn(rows, *told)
         return Later(lambda: self._recorded(rows, arrival, *(found.value() or (None, event))))
 
     def _recorded(
@@ -141,20 +145,20 @@ class AccountPort:
         return Recorded(number, None, event)
 
     def _logged(
-        self, rows: Rows, arrival: Arrival, found: tuple[int, Event] | None, at: float
+        self, rows: Rows, arrival: Arrival, found: tuple[int, Event] | None, after: int, at: float
     ) -> Recorded | None:
         if found is None:
             return None
         (number, event), chat = found, arrival.conversation
         self._keep_facts(rows, arrival)
         if kind_of(event) not in SHOWN:
-            return Recorded(number, None, event)
+            return Recorded(number, None, event, after)
         event = dict(event)
         seq, _ = queries.append(rows, chat, f"{chat}|i{number}", event, at)
         queries.rewrite(rows, number, event)
         if kind_of(event) == "delete":
             take_back(rows, chat, event["id"])
-        return Recorded(number, seq, event)
+        return Recorded(number, seq, event, after)
 
     def _keep_facts(self, rows: Rows, arrival: Arrival) -> None:
         if self._switchboard.knows(arrival.conversation) != arrival.facts:
@@ -171,11 +175,12 @@ class AccountPort:
             if row.seq is not None:
                 self._switchboard.log.publish(arrival.conversation, row.seq, row.event)
             if arrival.behind is None:
-                self._offer(arrival.conversation, row.number, row.event)
+                self._offer(arrival.conversation, row.number, row.event, row.after)
 
-    def _offer(self, conversation: str, number: int, event: Event) -> None:
+    def _offer(self, conversation: str, number: int, event: Event, after: int = 0) -> None:
         self._in.inc()
-        self._switchboard.arrived(conversation, Item(INBOX, number, event | {"key": f"i{number}"}))
+        item = Item(INBOX, number, event | {"key": f"i{number}"}, after=after)
+        self._switchboard.arrived(conversation, item)
 
     async def release(self, name: str, settled: Container[str | None] = ()) -> bool:
         """See ``Port.release``."""

@@ -41,6 +41,8 @@ class Item:
     until: float | None = None
     deaths: int = 0
     """How often a process may have died of it."""
+    after: int = 0
+    """The row of the inbox that goes before it, if another process may have recorded that."""
 
     @property
     def key(self) -> str:

@@ -101,6 +101,22 @@ async def test_the_other_process_takes_over_when_one_is_killed(tmp_path: Path) -
         await ben.shown("still there")
 
 
+async def test_what_was_said_in_one_process_is_handled_before_what_is_said_in_another_then(
+    tmp_path: Path,
+) -> None:
+    one = Serving(tmp_path, "", name="one.toml")
+    two = Serving(tmp_path, "", name="two.toml")
+    async with one, two, Tab(one.page, name="ann") as ann, Tab(two.page, name="ben") as ben:
+        await ann.say("/echo nothing")
+        await ben.shown("nothing")
+        await ben.say("/echo first")
+        await ben.wait(lambda: any(frame["type"] == "sent" for frame in ben.frames))
+        await ann.say("/echo second")
+        await ann.shown("first", "second")
+    answers = [text for text in ann.texts if not text.startswith("/")]
+    assert answers == ["nothing", "first", "second"]
+
+
 async def test_another_ledger_at_the_same_redis_is_refused_by_name(tmp_path: Path) -> None:
     async with redis() as server:
         top = f'redis = "{server.url}"\n'

@@ -76,6 +76,15 @@ def unhandled(rows: Rows, conversation: str, skip: Iterable[str], limit: int) ->
     return [one for one in received if one.event["key"] not in held][:limit]
 
 
+def newest_unhandled(rows: Rows, conversation: str) -> Later[int]:
+    """The last arrival of a conversation that nobody has handled or is waiting with, 0: none."""
+    return rows.later(
+        lambda row: int(row[0] or 0) if row else 0,
+        f"SELECT MAX(id) FROM gateway_inbox WHERE conversation = %s AND {OPEN} AND state = {NEW}",
+        conversation,
+    )
+
+
 def conversations_unhandled(rows: Rows, account: str) -> list[str]:
     """The conversations of an account with arrivals that nobody has handled or is waiting with."""
     found = rows.all(
