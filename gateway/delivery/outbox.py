@@ -180,12 +180,20 @@ class Outbox:
             former.end()
 
     async def stop(self, seconds: float) -> None:
-        """Let the lines come to an end, at most ``seconds``; the rows stay in their table."""
+        """Let the lines come to an end, at most ``seconds``; the rows stay in their table.
+
+        In the second half nothing more is put on the wire: what is there is to be answered.
+        """
+        await self._end_of_lines(seconds / 2)
+        self.at_home = lambda: False
+        await self._end_of_lines(seconds / 2)
+        for line in self._lines.values():
+            line.task.cancel()
+
+    async def _end_of_lines(self, seconds: float) -> None:
         tasks = [line.task for line in self._lines.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
-        for line in self._lines.values():
-            line.task.cancel()
 
     # One line
 

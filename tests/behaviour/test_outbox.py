@@ -17,8 +17,8 @@ from gateway.delivery.pace import Pace
 from gateway.delivery.server import Limits, Rate
 from gateway.testing.recording import RecordingServer
 from gateway.vocabulary.errors import Delayed, Refused, Uncertain
-from gateway.vocabulary.events import Event
-from house import House, writing
+from gateway.vocabulary.events import Event, Facts
+from house import House, facts_of, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
@@ -301,6 +301,28 @@ async def test_the_topics_of_a_group_share_what_a_group_may(house: House) -> Non
     await house.hears(PERSON, "hi")
     await house.shows(PERSON, 1)
     assert len(server.delivered) == 21
+
+
+class Slow(RecordingServer):
+    """A network that takes its time to answer."""
+
+    asked = answered = 0
+
+    async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
+        """Count what is said, and what of it was answered."""
+        self.asked += 1
+        await asyncio.sleep(0.05)
+        self.answered += 1
+        return None
+
+
+async def test_what_is_on_the_wire_at_the_end_is_answered(house: House) -> None:
+    await house.start(Echo.as_asgi())
+    outbox = outbox_of(house)
+    outbox.server = slow = Slow(ACCOUNT, facts_of, house.board.port(ACCOUNT))
+    await say(house, [f"{ACCOUNT}:{number}" for number in range(4)], *numbers(25))
+    await outbox.stop(1.0)
+    assert (slow.answered, outbox.waiting) == (slow.asked, 0)
 
 
 def _listening(told: list[tuple[str, str]], **body: object) -> Any:
