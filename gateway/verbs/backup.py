@@ -94,8 +94,20 @@ def _copy(ledger: Path, draft: Path) -> None:
         closing(sqlite3.connect(draft)) as writing,
     ):
         reading.backup(writing, pages=-1)
+        _begin_other_logs(writing)
         # One file, that can be read on a medium that cannot be written.
         writing.execute("PRAGMA journal_mode=DELETE")
         found = writing.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(f"the copy is not whole: {found}")
+
+
+def _begin_other_logs(copy: sqlite3.Connection) -> None:
+    """Give each log another epoch: in the copy's place its numbers will mean other messages.
+
+    A browser that saw what the copy lacks is shown the log anew, else it would miss as much of
+    what is said then.
+    """
+    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'gateway_stream'").fetchone():
+        copy.execute("UPDATE gateway_stream SET epoch = lower(hex(randomblob(4)))")
+        copy.commit()

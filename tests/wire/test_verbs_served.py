@@ -227,6 +227,28 @@ async def test_a_copy_of_a_running_gateway_serves_what_was_said(tmp_path: Path) 
         await tab.shown("before")
 
 
+async def test_a_browser_misses_nothing_that_is_said_after_a_copy_was_put_back(
+    tmp_path: Path,
+) -> None:
+    gateway = Serving(tmp_path)
+    async with gateway, Tab(gateway.page, name="ann") as ann, Tab(gateway.page, name="ben") as ben:
+        await gateway.run("backup", "copy.sqlite3")
+        await ann.say("not in the copy")
+        await ann.shown("not in the copy")
+        await gateway.stop()
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / f"gateway.sqlite3{suffix}").unlink(missing_ok=True)
+        shutil.move(tmp_path / "copy.sqlite3", tmp_path / "gateway.sqlite3")
+        await gateway.start()
+        await ben.connect()
+        for word in ("in its place", "behind it"):
+            await ben.say(word)
+            await ben.shown(word)
+        hello = await ann.resume()
+        await ann.shown("in its place", "behind it")
+    assert not hello["resumed"]
+
+
 async def talk(tab: Tab) -> None:
     """Say something all the time, so that the copy is made of a ledger that is written."""
     number = 0
