@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import Error, connections
 
-from gateway.ledger.faults import in_one_line
+from gateway.ledger.faults import in_one_line, is_away
 from gateway.ledger.rows import Later, Rows, known
 from gateway.vocabulary.errors import LedgerAway
 
@@ -62,6 +62,8 @@ class Readers:
 def _found(operation: Callable[[Rows], T | Later[T]], connection: Any) -> T:
     try:
         return known(operation(Rows(connection)))
-    except (OperationalError, InterfaceError) as error:
-        connection.close()
+    except Error as error:
+        connection.close()  # whatever the error: it may have ended, and only a new one is sure
+        if not is_away(error):
+            raise
         raise LedgerAway(f"the ledger cannot be read: {in_one_line(error)}") from error

@@ -15,6 +15,7 @@ import pytest_asyncio
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
+from gateway.vocabulary.errors import LedgerAway
 from services import Postgres, postgres
 
 if TYPE_CHECKING:
@@ -115,3 +116,15 @@ async def test_a_reader_whose_connection_ended_unnoticed_reads(journal: Journal)
     await journal.read(one)
     await asyncio.to_thread(ask, END_OTHERS)
     assert await journal.read(one) == (1,)
+
+
+async def test_a_reader_whose_session_was_ended_reads_in_another(journal: Journal) -> None:
+    def stopped(rows: Rows) -> Any:
+        rows.run("SET idle_in_transaction_session_timeout = '50ms'")
+        rows.run("BEGIN")
+        time.sleep(0.3)
+        return rows.one("SELECT 1")
+
+    with pytest.raises(LedgerAway):
+        await journal.read(stopped)
+    assert await journal.read(lambda rows: rows.one("SELECT 1")) == (1,)
