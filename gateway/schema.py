@@ -11,7 +11,7 @@ from pathlib import Path
 
 import django
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 
 from gateway.config import Config
 from gateway.ledger import migrations, queries
@@ -42,7 +42,7 @@ def _current() -> bool:
     """Whether the tables are those of this version; asking Django costs a third of a second."""
     try:
         return queries.note(Rows(connection), "gateway", "schema") == _fingerprint()
-    except DatabaseError:  # no tables yet; the connection stays open, because the lock is its
+    except DatabaseError:  # no tables yet
         return False
 
 
@@ -57,9 +57,22 @@ def _alone(config: Config) -> Iterator[None]:
         with _file_locked(config.directory / "gateway.lock"):
             yield
     else:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [POSTGRES_LOCK])
-        yield  # the lock goes with the connection
+        with _postgres_locked():
+            yield
+
+
+@contextmanager
+def _postgres_locked() -> Iterator[None]:
+    """Hold the lock by a transaction: a session's would stay with a pooler, which keeps that."""
+    other = connections.create_connection(DEFAULT_DB_ALIAS)
+    try:
+        rows = Rows(other)
+        rows.run("BEGIN")
+        rows.run("SET LOCAL idle_in_transaction_session_timeout = 0")
+        rows.run("SELECT pg_advisory_xact_lock(%s)", POSTGRES_LOCK)
+        yield
+    finally:
+        other.close()
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from gateway.schema import POSTGRES_LOCK
 from gateway.testing.botapi import BotApi
-from services import postgres, redis
+from services import pooler, postgres, redis
 from serving import Serving
 from tab import Tab
 
@@ -152,3 +154,17 @@ async def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path)
             await asyncio.gather(*(one.start() for one in served))
         finally:
             await asyncio.gather(*(one.stop() for one in served))
+
+
+async def test_a_gateway_that_started_behind_a_pooler_keeps_no_other_from_it(
+    tmp_path: Path,
+) -> None:
+    locks = f"SELECT COUNT(*) FROM pg_locks WHERE objid = {POSTGRES_LOCK}"
+    async with postgres() as database, pooler(database) as url:
+        top = f'database = "{url}"\n'
+        async with (
+            Serving(tmp_path, top, "--protocols", "ws"),
+            await psycopg.AsyncConnection.connect(database.url) as asked,
+        ):
+            found = await (await asked.execute(locks)).fetchone()
+    assert found == (0,)
