@@ -38,6 +38,7 @@ class Gathered:
     def __init__(self, session: Any, wrap: Any, prepared: Prepared) -> None:
         from psycopg.adapt import Transformer  # an extra, which is there if this is used
 
+        self._session = session
         self._cursor = session.cursor()
         self._literal = Transformer(session).as_literal
         self._wrap = wrap
@@ -67,11 +68,31 @@ class Gathered:
         statements, answers = self._statements, self._answers
         self._statements, self._answers = [], []
         with self._prepared.sending(), self._wrap:
-            self._cursor.execute(b"; ".join(statements))
-            for answer in answers:
-                if answer is not None:
-                    answer.arrive(self._cursor)
-                self._cursor.nextset()
+            if any(answers):
+                self._ask(b"; ".join(statements), answers)
+            else:
+                self._tell(b"; ".join(statements))
+
+    def _ask(self, statements: bytes, answers: Sequence[Answer[Any] | None]) -> None:
+        self._cursor.execute(statements)
+        for answer in answers:
+            if answer is not None:
+                answer.arrive(self._cursor)
+            self._cursor.nextset()
+
+    def _tell(self, statements: bytes) -> None:
+        """Send what nobody waits for an answer to: in one call of libpq, so that the thread needs
+        the interpreter's lock once more, and not several times."""
+        from psycopg.errors import OperationalError, error_from_result
+        from psycopg.pq import ConnStatus, ExecStatus
+
+        result = self._session.pgconn.exec_(statements)
+        if result.status != ExecStatus.FATAL_ERROR:
+            return
+        error = error_from_result(result, self._session.info.encoding)
+        if self._session.pgconn.status == ConnStatus.BAD and not error.sqlstate:
+            raise OperationalError(str(error))  # the words are those of libpq, who lost it
+        raise error
 
     def forget(self) -> None:
         """Drop what was not sent: the transaction is rolled back."""

@@ -6,7 +6,7 @@ import secrets
 import time
 
 from gateway.ledger import queries
-from gateway.ledger.rows import Later, Rows
+from gateway.ledger.rows import Rows
 
 KEPT_SECONDS = 3_600.0
 """How old a receipt is before others take it away; it is looked for within seconds."""
@@ -25,24 +25,20 @@ class Receipts:
     def __init__(self) -> None:
         self._name = ""
         """Of the batch on its way, once it has been tried."""
-        self._left: Later[bool] | None = None
         self._old: list[str] = []
-        """What lies in the ledger."""
+        """What may lie in the ledger: nobody waits to hear whether it was left."""
         self._first = True
 
     def begin(self) -> None:
         """Another batch is on its way."""
-        self._name, self._left = "", None
+        self._name = ""
 
     def found(self, rows: Rows) -> bool:
         """Whether the batch took effect as it was tried before; the caller is the only writer.
 
         It is: who tried before either has the lock that the caller got, or has ended.
         """
-        if not self._name or not queries.has_receipt(rows, self._name):
-            return False
-        self._left = Later(lambda: True)
-        return True
+        return bool(self._name) and queries.has_receipt(rows, self._name)
 
     def leave(self, rows: Rows) -> None:
         """Leave one for what was carried out in this transaction."""
@@ -50,7 +46,7 @@ class Receipts:
             return
         now = time.time()
         self._name = secrets.token_hex(8)
-        self._left = queries.leave_receipt(rows, self._name, now)
+        queries.leave_receipt(rows, self._name, now)
         if len(self._old) >= AT_ONCE:
             queries.drop_receipts(rows, self._old)
         if self._first:
@@ -58,10 +54,9 @@ class Receipts:
 
     def keep(self) -> None:
         """The transaction was committed."""
-        if self._left is None:
+        if not self._name:
             return
         self._first = False
         if len(self._old) >= AT_ONCE:
             self._old.clear()
-        if self._left.value():
-            self._old.append(self._name)
+        self._old.append(self._name)

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.ledger.rows import Later, Rows
+from gateway.ledger.rows import Rows
 
 _OURS = "account = 'journal'"
 _WROTE = "txid_current_if_assigned() IS NOT NULL"
 """Whether the transaction has written: one that has not costs nothing, and may be repeated."""
 
 
-def leave_receipt(rows: Rows, name: str, at: float) -> Later[bool]:
-    """Leave a receipt; whether there was anything to leave it for.
+def leave_receipt(rows: Rows, name: str, at: float) -> None:
+    """Leave a receipt, if there is anything to leave it for.
 
     A row of its own each time: one that changes with each commit grows a chain of versions as long
     as somebody looks at an old one, as a dump does, and each change would walk along it.
     """
-    return rows.later(
-        lambda row: row is not None,
-        "INSERT INTO gateway_note (account, name, value)"
-        f" SELECT 'journal', %s, %s WHERE {_WROTE} RETURNING name",
+    rows.run(
+        f"INSERT INTO gateway_note (account, name, value) SELECT 'journal', %s, %s WHERE {_WROTE}",
         name,
         _text(at),
     )
