@@ -254,7 +254,7 @@ class Outbox:
         broadcast = partial(self._yields, row.conversation)
         while True:
             await self.pace.turn(chat, group=group, yields=broadcast)
-            self._stay_away()
+            self._check_home()
             try:
                 return await self._in_its_place(row, facts, part, broadcast())
             except Delayed as delayed:
@@ -276,9 +276,10 @@ class Outbox:
                 logger.exception("conversation=%s cannot be delivered to", row.conversation)
                 raise Refused("internal", f"{type(error).__name__}: {error}") from error
 
-    def _stay_away(self) -> None:
+    def _check_home(self) -> None:
+        """End the line here, if another process is to send the rest of it."""
         if not self.at_home():
-            raise asyncio.CancelledError  # another process sends the rest of the line
+            raise asyncio.CancelledError
 
     def _yields(self, conversation: str) -> bool:
         return self._lines[conversation].yields
@@ -299,7 +300,7 @@ class Outbox:
         """Deliver what is not to be sent again, should the process die meanwhile."""
         try:
             await self._sending.leaving(row, yes=True)
-            self._stay_away()  # the ledger may have been away for long
+            self._check_home()  # the ledger may have been away for long
         except asyncio.CancelledError:
             self._sending.stays(row)
             raise
