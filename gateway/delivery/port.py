@@ -93,6 +93,8 @@ class AccountPort:
         if len(arrivals) == 1:
             arrival = arrivals[0]
             await self.set_aside(arrival.delivery, arrival.event, f"cannot be recorded: {error}")
+            if arrival.note is not None:
+                await self.note(*arrival.note)
             return
         for arrival in arrivals:
             await self.accept([arrival])
@@ -103,6 +105,9 @@ class AccountPort:
         """Record them all before the database's answer to any of them is looked at."""
         lease = self._lease(rows)
         recorded = together([self._record_one(rows, arrival, at) for arrival in arrivals])
+        for arrival in arrivals:
+            if arrival.note is not None:
+                queries.keep_note(rows, self.account, *arrival.note)
 
         def looked_at() -> list[Recorded | None]:
             self._check(lease)

@@ -31,6 +31,9 @@ class Arrival:
     ``behind`` names what is to be told before it, in words that people are shown (``the archive of
     lobby@example.org``): it is recorded, but nobody gets it before ``Port.release``. When it comes
     again with nothing to wait for, in its place among what is told, its turn has come too.
+
+    ``note`` is a name and a word as for ``Port.note``: kept in the commit of the arrival, whether
+    it is new or had come before.
     """
 
     conversation: str
@@ -38,6 +41,7 @@ class Arrival:
     event: Event
     delivery: str | None
     behind: str | None = None
+    note: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ class MemoryPort:
             self.changed.notify_all()
 
     def _accept(self, arrival: Arrival) -> None:
+        self.notes |= [arrival.note] if arrival.note else []
         if arrival.delivery is not None:
             seen = (arrival.conversation, arrival.delivery)
             if seen in self._seen:

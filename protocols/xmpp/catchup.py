@@ -312,11 +312,23 @@ class CatchUp:
     async def _take(self, archive: Archive, gap: Gap) -> None:
         await self._tell_skipped(archive, gap)
         for place, items in gap.portions(PORTION):
+            await self._commit_up_to(archive, place, items)
+        end = gap.last or gap.passed
+        if end is not None and end != archive.place:
+            await self._stand_at(archive, end)
+
+    async def _commit_up_to(
+        self, archive: Archive, place: Place, items: Sequence[Arrival | Unreadable]
+    ) -> None:
+        """Whoever reads on after a crash, at whatever moment, counts none of them again."""
+        last = items[-1] if items else None
+        if isinstance(last, Arrival):
+            proof = replace(last, note=self.notes.of(archive.jid, place))
+            await self._commit([*items[:-1], proof])
+            archive.place = place
+        else:
             await self._commit(items)
             await self._stand_at(archive, place)
-        end = gap.last or gap.passed
-        if end is not None:
-            await self._stand_at(archive, end)
 
     async def _stand_at(self, archive: Archive, place: Place) -> None:
         archive.place = place
@@ -330,10 +342,9 @@ class CatchUp:
         EVENTS_DROPPED.labels("skipped").inc(gap.skipped)
         logger.warning("archive=%s messages skipped count=%s", archive.jid, gap.skipped)
         notice = self._historian.skipped(archive.jid, gap)
-        if notice is not None:
-            await self._commit([notice])
-        if gap.passed is not None:  # whoever reads on after a crash counts none of them again
-            await self._stand_at(archive, gap.passed)
+        if gap.passed is not None:
+            items = [] if notice is None else [notice]
+            await self._commit_up_to(archive, gap.passed, items)
 
     async def _commit(self, items: Sequence[Arrival | Unreadable]) -> None:
         """Put them in the ledger, behind what is on its way there."""

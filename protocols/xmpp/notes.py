@@ -39,6 +39,11 @@ class Notes:
         if urgent:
             self._urgent.set()
 
+    def of(self, jid: str, place: Place) -> tuple[str, str]:
+        """What goes with an arrival (``Arrival.note``): it proves the archive up to there."""
+        self._moved.pop(jid, None)
+        return _name(jid), note_from_place(place)
+
     async def write(self, jid: str, place: Place | None) -> None:
         """Write it down now, or soon if the ledger is away."""
         self._moved.pop(jid, None)

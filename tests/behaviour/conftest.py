@@ -32,6 +32,7 @@ ON_BOTH = (
     "test_deaths",
     "test_held",
     "test_moves",
+    "test_notes",
     "test_outbox",
     "test_parking",
     "test_rooms",

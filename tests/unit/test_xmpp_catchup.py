@@ -71,16 +71,23 @@ class Historian:
 
 
 class Port(MemoryPort):
-    """Hangs at the first message, if told so."""
+    """Hangs at the first message, or when so many commits are through, if told so."""
 
     hangs = False
+    commits = -1
     hung = False
 
     async def accept(self, arrivals: Any) -> None:
         if self.hangs and any("text" in one.event for one in arrivals):
-            self.hung = True
-            await asyncio.Event().wait()
+            await self._hang()
         await super().accept(arrivals)
+        self.commits -= 1
+        if self.commits == 0:
+            await self._hang()
+
+    async def _hang(self) -> None:
+        self.hung = True
+        await asyncio.Event().wait()
 
     def told(self) -> tuple[list[str], int]:
         """The messages, and how many were passed over as people were told."""
@@ -120,6 +127,16 @@ async def alive(port: Any, most: int) -> AsyncIterator[CatchUp]:
         await asyncio.gather(writing, return_exceptions=True)
 
 
+async def read_until_killed(port: Port, archive: Archive) -> None:
+    """A process reads, up to where the ledger never answers it."""
+    async with alive(port, 3) as catchup:
+        reading = asyncio.create_task(catchup.read(ROOM, archive))
+        async with asyncio.timeout(5):
+            while not port.hung:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        reading.cancel()
+
+
 async def test_the_newest_are_taken_and_the_others_counted() -> None:
     taken = port()
     async with alive(taken, 3) as catchup:
@@ -130,17 +147,26 @@ async def test_the_newest_are_taken_and_the_others_counted() -> None:
 async def test_what_is_passed_over_is_counted_once_over_a_crash() -> None:
     taken, archive = port(), Archive(9)
     taken.hangs = True
-    async with alive(taken, 3) as catchup:
-        reading = asyncio.create_task(catchup.read(ROOM, archive))
-        async with asyncio.timeout(5):
-            while not taken.hung:  # noqa: ASYNC110
-                await asyncio.sleep(0)
-        reading.cancel()
+    await read_until_killed(taken, archive)
     taken.hangs = False
     archive.count = 11
     async with alive(taken, 3) as catchup:
         await catchup.read(ROOM, archive)
     assert taken.told() == (["9", "10", "11"], 7)
+
+
+@pytest.mark.parametrize("commits", [1, 2])
+async def test_what_is_in_the_ledger_is_not_counted_though_its_commit_was_the_last_thing(
+    commits: int,
+) -> None:
+    taken, archive = port(), Archive(9)
+    taken.commits = commits
+    await read_until_killed(taken, archive)
+    archive.count = 11
+    async with alive(taken, 3) as catchup:
+        await catchup.read(ROOM, archive)
+    texts, skipped = taken.told()
+    assert (texts[-3:], len(texts) + skipped) == (["9", "10", "11"], 10)
 
 
 async def test_what_is_passed_over_is_counted_once_though_the_archive_forgets() -> None:
