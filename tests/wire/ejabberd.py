@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-from programs import end, free_port, listening, started
+from programs import end, free_ports, listening, started
 from prosody import BRIDGE, HOST, PASSWORD, ROOMS, SECRET, write_certificate
 
 PROGRAM = Path("/usr/bin/erl")
@@ -72,7 +72,7 @@ class Ejabberd:
         if not (PROGRAM.exists() and found):
             raise RuntimeError("ejabberd is needed for this test: apt-get install ejabberd")
         self.directory = directory
-        self.port, self.tls_port, self.component_port = free_port(), free_port(), free_port()
+        self.port, self.tls_port, self.component_port, http_port = free_ports(4)
         self.certificate = directory / "certificate.pem"
         self._code = found[0].parent
         self._users = tuple(users)
@@ -80,7 +80,6 @@ class Ejabberd:
         key = directory / "key.pem"
         write_certificate(self.certificate, key, HOST, ROOMS)
         (directory / "both.pem").write_bytes(self.certificate.read_bytes() + key.read_bytes())
-        http_port = free_port()
         files = FILES.format(directory=directory, http_port=http_port, largest_file=largest_file)
         (directory / "ejabberd.yml").write_text(
             CONFIGURATION.format(

@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import socket
+from itertools import islice
 from pathlib import Path
 
 PORTS = range(20_000, 32_000)
@@ -20,11 +21,20 @@ STOP_SECONDS = 10
 
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody uses now."""
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many of them; no two are one, though none of them is in use yet."""
+    drawn = random.sample(PORTS, len(PORTS))
+    return list(islice(filter(_is_free, drawn), count))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def needed(program: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from programs import end, free_port, listening, started
+from programs import end, free_ports, listening, started
 
 PROGRAM = Path("/usr/bin/prosody")
 PASSWORD = "correct horse & <battery>"
@@ -79,14 +79,13 @@ class Prosody:
         if not PROGRAM.exists():
             raise RuntimeError(f"{PROGRAM} is needed for this test: apt-get install prosody")
         self.directory = directory
-        self.port, self.tls_port, self.component_port = free_port(), free_port(), free_port()
+        self.port, self.tls_port, self.component_port, http_port = free_ports(4)
         self.certificate = directory / "certificate.pem"
         self._configuration = directory / "prosody.cfg.lua"
         self._users = tuple(users)
         self._process: asyncio.subprocess.Process | None = None
         key = directory / "key.pem"
         write_certificate(self.certificate, key)
-        http_port = free_port()
         files = FILES.format(http_port=http_port, largest_file=largest_file)
         modules = ('"tls";' if tls else "") + ('"mam";' if archive else "")
         self._configuration.write_text(
