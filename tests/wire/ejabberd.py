@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
-from programs import end, free_ports, listening, started
+from programs import START_SECONDS, end, free_ports, listening, started
 from prosody import BRIDGE, HOST, PASSWORD, ROOMS, SECRET, write_certificate
 
 PROGRAM = Path("/usr/bin/erl")
@@ -120,7 +120,7 @@ class Ejabberd:
         )
         for port in (self.port, self.component_port):
             await listening(port, self._process)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(START_SECONDS):
             while not ready.exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 

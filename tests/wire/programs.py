@@ -15,8 +15,10 @@ from pathlib import Path
 PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections: one of these could be taken meanwhile."""
 
-START_SECONDS = 20
-STOP_SECONDS = 10
+START_SECONDS = 60
+"""Where fifteen programs want two cores an ejabberd was seen to need more than twenty."""
+
+STOP_SECONDS = 30
 
 
 def free_port() -> int:
