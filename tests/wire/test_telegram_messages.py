@@ -29,7 +29,6 @@ class Impatient(Server):
     """The server with short waits."""
 
     patience = Patience(poll=2, answer=0.5, shortest=0.02, longest=0.1, rival=0.05)
-    answer_seconds = 0.2
 
 
 @pytest.fixture
@@ -59,8 +58,13 @@ def port():
 
 
 @pytest.fixture
-async def server(api, bot, port):
-    server = Impatient("telegram:default", Settings(token=TOKEN, api_url=api.url), port)
+async def server(request, api, bot, port):
+    """The server; its parameter is how long a press waits for its answer."""
+
+    class Answering(Impatient):
+        answer_seconds = getattr(request, "param", Impatient.answer_seconds)
+
+    server = Answering("telegram:default", Settings(token=TOKEN, api_url=api.url), port)
     yield server
     await server.close()
 
@@ -269,6 +273,7 @@ async def test_press_is_answered(api, alice, group, port, server):
         assert (await press.answered())["text"] == "Thanks"
 
 
+@pytest.mark.parametrize("server", [0.2], indirect=True)
 async def test_press_that_nobody_answers_is_answered_with_nothing(api, alice, group, port, server):
     async with running(api, server):
         await send(server, group, text="?", buttons=BUTTONS)
@@ -276,6 +281,7 @@ async def test_press_that_nobody_answers_is_answered_with_nothing(api, alice, gr
         assert (await press.answered())["text"] == ""
 
 
+@pytest.mark.parametrize("server", [2], indirect=True)
 async def test_press_is_answered_once(api, alice, group, port, server):
     async with running(api, server):
         await send(server, group, text="?", buttons=BUTTONS)
