@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+import pytest
 from django.core.management import call_command
 from django.db import connections
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.ledger.chain import Chain
 from gateway.vocabulary.ids import room_key
+
+pytestmark = pytest.mark.timeout(600)  # half a minute where nothing else runs
 
 PEOPLE = ("telegram:default:1", "telegram:default:2")
 MEMBER = "xmpp:default:lobby@rooms"
