@@ -25,6 +25,9 @@ from gateway.vocabulary.ids import room_key
 from gateway.vocabulary.nesting import STYLES
 from gateway.vocabulary.text import clean
 
+PATIENCE = 10.0
+"""Seconds that a test waits for what an application does, if it does not say otherwise."""
+
 
 class Communicator:
     """One conversation of one application; subclasses know how their platform names things."""
@@ -103,7 +106,7 @@ class Communicator:
 
     # What it says
 
-    async def receive_event(self, timeout: float = 1) -> Event:
+    async def receive_event(self, timeout: float = PATIENCE) -> Event:
         """The next event that the application sent here; raises what the application raised."""
         async with asyncio.timeout(timeout):
             event = await self.said.take()
@@ -111,7 +114,7 @@ class Communicator:
             self._pressable = event
         return event
 
-    async def receive_text(self, timeout: float = 1) -> str:
+    async def receive_text(self, timeout: float = PATIENCE) -> str:
         """The text of the next message; typing is passed over."""
         async with asyncio.timeout(timeout):
             while kind_of(event := await self.receive_event(timeout)) != "message":
@@ -128,7 +131,7 @@ class Communicator:
             return True
         return False
 
-    async def handled(self, timeout: float = 1) -> None:
+    async def handled(self, timeout: float = PATIENCE) -> None:
         """Wait until the application has nothing more to do."""
         async with asyncio.timeout(timeout):
             while not self._quiet():  # noqa: ASYNC110
@@ -138,7 +141,7 @@ class Communicator:
         awake = self.gateway.conversations.awake(self.conversation)
         return awake is None or awake.restful
 
-    async def disconnect(self, reason: str = "idle", timeout: float = 1) -> None:
+    async def disconnect(self, reason: str = "idle", timeout: float = PATIENCE) -> None:
         """End the instance once all is handled, as sleep does or (``shutdown``) a restart.
 
         What is sent next wakes a new instance with the same session and dialogues.

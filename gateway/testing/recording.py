@@ -13,6 +13,9 @@ from gateway.vocabulary.ids import key_parts
 
 Making = Callable[[str], Facts]
 
+PATIENCE = 20.0
+"""Seconds that a test waits for a delivery, if it does not say otherwise."""
+
 
 class RecordingServer(ProtocolServer):
     """Delivers into lists. ``faults`` are raised, one for each delivery, before it works again.
@@ -116,12 +119,12 @@ class RecordingServer(ProtocolServer):
             if where == conversation and event["type"].endswith(".message"):
                 yield event["text"]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait until something is true of what was delivered."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(condition)
 
-    async def wait_for(self, conversation: str, count: int, seconds: float = 5) -> list[str]:
+    async def wait_for(self, conversation: str, count: int, seconds: float = PATIENCE) -> list[str]:
         """Wait until so many messages were delivered to a conversation; their texts."""
         await self.until(lambda: len(self.texts(conversation)) >= count, seconds)
         return self.texts(conversation)

@@ -115,7 +115,7 @@ async def house(ledger: str) -> AsyncIterator[House]:
 
     house = House(ledger)
     yield house
-    await house.stop()
+    await house.stop(1.0)  # what is held up may be for ever
 
 
 @pytest.fixture(params=list(PLACES))

@@ -27,6 +27,12 @@ from gateway.vocabulary.ids import key_parts, protocol_of
 ACCOUNTS = ("telegram:default", "xmpp:default", "web:default")
 KINDS = {"telegram": TelegramCommunicator, "xmpp": XmppCommunicator, "web": WebCommunicator}
 
+PATIENCE = 20.0
+"""Seconds that a test waits for what must come, on a machine that has other things to do."""
+
+LEASED = 600.0
+"""Seconds of a lease: none runs out, and none is renewed, but where a test lets it."""
+
 
 def facts_of(conversation: str) -> Facts:
     """What a server would know of a conversation from its key."""
@@ -84,6 +90,7 @@ class House:
             application, journal, hub, room_bots=bots, scopes=frozenset(KINDS)
         )
         board.conversations.retry_seconds = 0.001
+        board.leases.seconds = LEASED
         journal.start()
         for account in ACCOUNTS:
             server = RecordingServer(account, facts_of, board.port(account))
@@ -110,14 +117,14 @@ class House:
         """Configure a room, before the start."""
         self.rooms = {**self.rooms, name: RoomSettings(members=members, **settings)}
 
-    async def stop(self) -> None:
+    async def stop(self, seconds: float = PATIENCE) -> None:
         """Drain, as on SIGTERM."""
         if self._keeping is None:
             return
         board = self.board
-        await board.conversations.stop(1.0)
+        await board.conversations.stop(seconds)
         for outbox in board.outboxes.values():
-            await outbox.stop(1.0)
+            await outbox.stop(seconds)
         await self._end()
 
     async def fall(self) -> None:
@@ -187,7 +194,7 @@ class House:
         server = self.watch(conversation)
         await server.port.accept([self.arrival(conversation, text, **body) for text in texts])
 
-    async def shows(self, conversation: str, count: int, seconds: float = 5) -> list[str]:
+    async def shows(self, conversation: str, count: int, seconds: float = PATIENCE) -> list[str]:
         """Wait until so many messages were shown in a conversation; their texts."""
         server = self.watch(conversation)
         return await server.wait_for(conversation, count, seconds)
@@ -198,7 +205,7 @@ class House:
 
     # Inside
 
-    async def settled(self, *conversations: str, seconds: float = 5) -> None:
+    async def settled(self, *conversations: str, seconds: float = PATIENCE) -> None:
         """Wait until these (or all) have nothing more to do, and what was said is on disk."""
         await self.until(lambda: all(self._quiet(key) for key in conversations or self._awake()))
         await self.board.journal.write(lambda rows: None)
@@ -220,7 +227,7 @@ class House:
         self.board.conversations.sweep(idle_seconds=0)
         return not len(self.board.conversations)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait until something is true."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110
@@ -263,7 +270,7 @@ def writing(ledger: str) -> Iterator[None]:
         other.close()
 
 
-async def wait(event: asyncio.Event, seconds: float = 5) -> None:
+async def wait(event: asyncio.Event, seconds: float = PATIENCE) -> None:
     """Wait for an event, but not for ever."""
     await asyncio.wait_for(event.wait(), seconds)
 

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from consumers.base import ChatConsumer
 from gateway.delivery.posted import MOST
 from gateway.vocabulary.events import Event
-from house import House
+from house import PATIENCE, House
 
 TELEGRAM = "telegram:default:-5"
 MOVED = "telegram:default:-15"
@@ -46,7 +46,7 @@ class Held:
 
     def __call__(self, rows: Any) -> None:
         self.reached.set()
-        self.released.wait(10)
+        self.released.wait(PATIENCE)
         if self.error is not None:
             raise self.error
 
@@ -197,7 +197,7 @@ async def test_a_stop_waits_for_what_is_not_committed(
     room: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = await held_up(room, monkeypatch)
-    stopping = asyncio.create_task(room.board.conversations.stop(1.0))
+    stopping = asyncio.create_task(room.board.conversations.stop(PATIENCE))
     await asyncio.sleep(0.05)
     assert not stopping.done()
     held.end()

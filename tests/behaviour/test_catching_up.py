@@ -59,7 +59,7 @@ def words(house: House, member: str) -> list[str]:
 async def caught_up(house: House) -> None:
     await house.board.look()
     members = (TELEGRAM, XMPP)
-    await house.until(lambda: all("last" in words(house, one) for one in members), seconds=20)
+    await house.until(lambda: all("last" in words(house, one) for one in members))
     await house.settled()
 
 

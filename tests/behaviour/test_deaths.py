@@ -9,7 +9,7 @@ import pytest
 
 from consumers.base import ChatConsumer
 from gateway.delivery.remembering import DEATHS
-from house import House
+from house import House, wait
 
 POISON = "poison"
 PRIVATE = "telegram:default:1"
@@ -40,13 +40,13 @@ async def fresh() -> None:
 async def start_with_poison_in_hand(house: House) -> None:
     Fragile.in_hand.clear()
     await house.start(Fragile.as_asgi())
-    await asyncio.wait_for(Fragile.in_hand.wait(), 5)
+    await wait(Fragile.in_hand)
 
 
 async def poisoned(house: House) -> None:
     await house.start(Fragile.as_asgi())
     await house.hears(PRIVATE, POISON, "after it")
-    await asyncio.wait_for(Fragile.in_hand.wait(), 5)
+    await wait(Fragile.in_hand)
     await house.die()
 
 

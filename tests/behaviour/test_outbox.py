@@ -138,7 +138,7 @@ async def test_more_conversations_than_lines_all_get_theirs_in_order(
     texts = numbers(DEPTH + 4)
     await say(full, places, *texts)
     server.gate.set()
-    await server.until(lambda: len(server.delivered) >= len(places) * len(texts), 20)
+    await server.until(lambda: len(server.delivered) >= len(places) * len(texts))
     assert all(server.texts(place) == texts for place in places)
 
 
@@ -151,7 +151,7 @@ async def test_broadcasts_to_more_conversations_than_lines_all_arrive_once(
     places = [f"{ACCOUNT}:-{number}" for number in range(20, 120)]
     await say(full, places, "one", "two", author=OPERATOR)
     server = full.server(PERSON)
-    await server.until(lambda: len(server.delivered) >= 2 * len(places), 20)
+    await server.until(lambda: len(server.delivered) >= 2 * len(places))
     assert {len(server.texts(place)) for place in places} == {2}
 
 
@@ -285,7 +285,7 @@ async def test_a_chat_that_must_wait_waits_in_all_its_topics(house: House) -> No
     house.server(first).faults = [Delayed("slow down", seconds=0.3)]
     begun = time.monotonic()
     await house.hears(first, "hi")
-    await house.until(lambda: outbox_of(house).held.chats == 1)
+    await house.until(lambda: not house.server(first).faults)
     await house.hears(second, "hi")
     await house.shows(second, 1)
     assert time.monotonic() - begun >= 0.3
@@ -311,7 +311,7 @@ class Slow(RecordingServer):
     async def deliver(self, conversation: str, facts: Facts, event: Event) -> str | None:
         """Count what is said, and what of it was answered."""
         self.asked += 1
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         self.answered += 1
         return None
 
@@ -321,7 +321,7 @@ async def test_what_is_on_the_wire_at_the_end_is_answered(house: House) -> None:
     outbox = outbox_of(house)
     outbox.server = slow = Slow(ACCOUNT, facts_of, house.board.port(ACCOUNT))
     await say(house, [f"{ACCOUNT}:{number}" for number in range(4)], *numbers(25))
-    await outbox.stop(1.0)
+    await outbox.stop(4.0)  # what all of them take is longer than half of it
     assert (slow.answered, outbox.waiting) == (slow.asked, 0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.base import ChatConsumer
+from gateway.delivery import outbox
 from gateway.delivery.leases import Leases
 from gateway.ledger import queries
 from gateway.ledger.models import QUEUED, UNKNOWN
@@ -16,7 +17,7 @@ from gateway.ledger.queries.dead import queue_again
 from gateway.ledger.queries.outbox import LEAVING, PARKED
 from gateway.vocabulary.errors import Delayed, NotSent, Refused, Uncertain
 from gateway.vocabulary.events import Event
-from house import House, writing
+from house import PATIENCE, House, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
@@ -49,7 +50,7 @@ async def leaves(house: House, text: str) -> None:
 
 async def until_row(house: House, condition: str, *parameters: Any) -> Any:
     """Wait until there is such a row; its id."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (found := await house.rows(f"{ROW} WHERE {condition}", *parameters)):
             pass
     return found[0]
@@ -98,8 +99,9 @@ async def test_by_default_what_was_on_its_way_is_sent_again(house: House) -> Non
 
 @pytest.mark.parametrize("fault", [NotSent("no line"), Delayed("not now", seconds=600)])
 async def test_what_was_certainly_not_sent_is_sent_by_the_next_process(
-    house: House, fault: Exception
+    house: House, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outbox, "PAUSE", 600)  # this process does not come to a second try
     await begin(house)
     house.server(PERSON).faults = [fault]
     await say(house, "not there")

@@ -14,7 +14,7 @@ from consumers.base import ChatConsumer
 from gateway.delivery.conversation import QUEUE
 from gateway.testing import MemoryGateway
 from gateway.testing.communicators import TelegramCommunicator
-from house import House, Notebook, wait
+from house import PATIENCE, House, Notebook, wait
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -236,7 +236,7 @@ async def test_a_blocking_consumer_delays_no_shared_consumer(house: House) -> No
 
     class Blocking(SyncConsumer):  # type: ignore[misc]
         def telegram_message(self, event: dict[str, Any]) -> None:
-            may_end.wait(5)
+            may_end.wait(PATIENCE)
             self.send({"type": "chat.message", "text": event["text"]})
 
     class Echo(ChatConsumer):

@@ -317,6 +317,7 @@ async def test_nobody_takes_away_by_a_command_what_another_said(house: House, he
     stage = Stage(await open_room(house), here)
     await perform(stage, [says("mine"), says("/delete", reply_to=1, author=EVE)])
     assert (await stage.seen())[SECOND] == ["@ mine"]
+    await house.until(lambda: bool(stage.screen(here)))
     assert stage.screen(here) == ["That is no message of yours in the room."]
 
 
@@ -372,7 +373,7 @@ async def neighbour(second_ledger: str) -> AsyncIterator[House]:
     """Another gateway."""
     house = House(second_ledger)
     yield house
-    await house.stop()
+    await house.stop(1.0)
 
 
 SHARED = (XMPP, "xmpp:default:hall@conference.example.org")
@@ -425,6 +426,7 @@ async def test_two_gateways_in_one_place_settle(
     place.connect(house, neighbour)
     place.connect(neighbour, house)
     await house.hears("telegram:default:-7", "hi")
-    await house.shows(SHARED[shared - 1], 1)
+    for conversation in SHARED[:shared]:
+        await house.shows(conversation, 1)
     await place.settled(house, neighbour)
     assert sorted(place.said) == sorted(said)

@@ -47,10 +47,10 @@ async def test_limit_is_at_most_a_hundred(updates, limit, count):
 
 
 async def test_waiting_poll_is_answered_by_the_first_update(updates):
-    poll = asyncio.create_task(updates.poll(0, 100, 10))
+    poll = asyncio.create_task(updates.poll(0, 100, 60))
     await asyncio.sleep(0)
     fill(updates, 1)
-    assert numbers(await asyncio.wait_for(poll, 1)) == [1]
+    assert numbers(await asyncio.wait_for(poll, 20)) == [1]
 
 
 async def test_poll_without_updates_ends_empty(updates):
@@ -58,14 +58,14 @@ async def test_poll_without_updates_ends_empty(updates):
 
 
 async def test_second_poll_ends_a_waiting_one(updates):
-    first = asyncio.create_task(updates.poll(0, 100, 10))
+    first = asyncio.create_task(updates.poll(0, 100, 60))
     await asyncio.sleep(0)
-    second = asyncio.create_task(updates.poll(0, 100, 10))
+    second = asyncio.create_task(updates.poll(0, 100, 60))
     with pytest.raises(ApiFailure, match="terminated by other getUpdates") as failure:
-        await asyncio.wait_for(first, 1)
+        await asyncio.wait_for(first, 20)
     assert failure.value.code == 409
     fill(updates, 1)
-    assert numbers(await asyncio.wait_for(second, 1)) == [1]
+    assert numbers(await asyncio.wait_for(second, 20)) == [1]
 
 
 async def test_two_polls_both_get_what_is_queued(updates):

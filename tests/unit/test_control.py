@@ -154,7 +154,7 @@ async def test_a_second_gateway_takes_over(path: Path) -> None:
     await first.start()
     running = asyncio.create_task(second.run())
     await first.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await second.opened.wait()
     answer = await asked(path, "echo", text="a")
     running.cancel()

@@ -28,7 +28,7 @@ from consumers.dashboard import (
 )
 from dashboard_stand_in import Running, running
 
-SECONDS = 5
+SECONDS = 20
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,6 +19,9 @@ from gateway.vocabulary.errors import LedgerAway
 if TYPE_CHECKING:
     from gateway.ledger.journal import Journal
 
+SHORT = 0.3
+"""Seconds of patience, where a lock is not to be waited for."""
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[str]:
@@ -42,7 +45,7 @@ def database(tmp_path: Path) -> Iterator[str]:
 async def journal(database: str) -> AsyncIterator[Journal]:
     from gateway.ledger.journal import Journal
 
-    journal = Journal(database, patience=0.3)
+    journal = Journal(database, patience=20)
     journal.start()
     yield journal
     await journal.stop()
@@ -129,7 +132,7 @@ async def test_a_lock_that_ends_in_time_fails_nothing(
 
 
 def wait_until_away(journal: Journal) -> None:
-    for _ in range(1_000):
+    for _ in range(20_000):
         if journal.away:
             return
         time.sleep(0.001)
@@ -139,11 +142,13 @@ def wait_until_away(journal: Journal) -> None:
 async def test_a_lock_that_lasts_is_a_ledger_away(
     journal: Journal, lock: sqlite3.Connection
 ) -> None:
+    journal.patience = SHORT
     with pytest.raises(LedgerAway):
-        await asyncio.wait_for(journal.write(write("one")), 5)
+        await asyncio.wait_for(journal.write(write("one")), 20)
 
 
 async def test_after_a_lock_all_is_well_again(journal: Journal, lock: sqlite3.Connection) -> None:
+    journal.patience = SHORT
     with pytest.raises(LedgerAway):
         await journal.write(write("one"))
     lock.execute("ROLLBACK")
@@ -175,9 +180,9 @@ async def test_what_waits_is_committed_before_the_end(database: str) -> None:
 
 async def test_reading_does_not_wait_for_the_threads_of_others(journal: Journal) -> None:
     release, loop = threading.Event(), asyncio.get_running_loop()
-    held = [loop.run_in_executor(None, release.wait, 10) for _ in range(100)]
+    held = [loop.run_in_executor(None, release.wait, 30) for _ in range(100)]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await words(journal) == []
     finally:
         release.set()
@@ -199,7 +204,7 @@ async def test_behind_what_was_not_carried_out_nothing_of_its_chain_is(
 ) -> None:
     from gateway.ledger.chain import Chain
 
-    chain = Chain()
+    journal.patience, chain = SHORT, Chain()
     first = journal.write(write("one"), chain)
     with pytest.raises(LedgerAway):
         await first
@@ -258,6 +263,7 @@ async def test_why_the_ledger_is_away_is_one_line(journal: Journal) -> None:
     def fail(rows: Any) -> None:
         raise OperationalError("connection refused\n\tIs the server running?\n")
 
+    journal.patience = SHORT
     with pytest.raises(LedgerAway, match=r": connection refused Is the server running\?$"):
         await journal.write(fail)
     assert journal.away == "connection refused Is the server running?"

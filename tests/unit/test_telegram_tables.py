@@ -131,7 +131,7 @@ async def test_those_who_wait_are_answered_whatever_becomes_of_the_others(settle
     found, table = settled
     for number in range(20):
         table.opened(str(number))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert [await found.get() for _ in range(20)] == [str(number) for number in range(20)]
 
 
@@ -140,7 +140,7 @@ async def test_who_was_answered_waits_no_more(settled):
     table.opened("1")
     table.answered("1")
     table.opened("2")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await found.get() == "2"
 
 
@@ -149,5 +149,5 @@ async def test_those_who_wait_are_bounded(settled, monkeypatch):
     found, table = settled
     table.opened("1")
     table.opened("2")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert await found.get() == "2"

@@ -131,7 +131,7 @@ async def read_until_killed(port: Port, archive: Archive) -> None:
     """A process reads, up to where the ledger never answers it."""
     async with alive(port, 3) as catchup:
         reading = asyncio.create_task(catchup.read(ROOM, archive))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not port.hung:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         reading.cancel()

@@ -223,7 +223,7 @@ async def asking(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def told(stage: Stage, count: int) -> str:
     """What was said last, of so much in all."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(stage.said) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     return stage.said[-1]
