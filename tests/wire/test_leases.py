@@ -12,6 +12,8 @@ import pytest
 from gateway.testing.botapi import BotApi
 from serving import Serving
 
+SECONDS = 30
+"""Longer than a takeover: on a machine that has other things to do."""
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
 CONFIGURATION = """
 [telegram]
@@ -38,15 +40,15 @@ async def test_a_process_that_hangs_is_replaced_and_does_nothing_when_it_wakes(
     async with one, two:
         await tom.says(bot, "/echo first")
         chat = api.private(tom, bot)
-        await chat.wait_for("first")
+        await chat.wait_for("first", seconds=SECONDS)
         await one.quiet()
         os.kill(one.pid, signal.SIGSTOP)
         try:
             await tom.says(bot, "/echo second")
-            await chat.wait_for("second", seconds=12)
+            await chat.wait_for("second", seconds=SECONDS)
         finally:
             os.kill(one.pid, signal.SIGCONT)
         await one.says("served by process")
         await tom.says(bot, "/echo third")
-        await chat.wait_for("third")
+        await chat.wait_for("third", seconds=SECONDS)
     assert chat.texts == ["first", "second", "third"]

@@ -66,7 +66,7 @@ async def journal(line: Line) -> AsyncIterator[Journal]:
     """A ledger with nothing in it, and a commit behind it."""
     from gateway.ledger.journal import Journal
 
-    journal = Journal(ALIAS)
+    journal = Journal(ALIAS, patience=30)
     journal.start()
     await journal.write(_empty)
     yield journal

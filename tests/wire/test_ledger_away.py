@@ -58,13 +58,13 @@ async def test_a_locked_ledger_is_waited_for(tmp_path: Path, api: BotApi) -> Non
     gateway = Serving(tmp_path, CONFIGURATION.format(token=TOKEN, url=api.url))
     async with gateway:
         await tom.says(bot, "/echo before")
-        await api.private(tom, bot).wait_for("before")
+        await api.private(tom, bot).wait_for("before", seconds=30)
         await gateway.quiet()
         with locked(tmp_path / "gateway.sqlite3"):
             await tom.says(bot, "/echo during")
             await gateway.run("version")
             assert api.private(tom, bot).texts == ["before"]
-        await api.private(tom, bot).wait_for("during")
+        await api.private(tom, bot).wait_for("during", seconds=30)
         assert api.private(tom, bot).texts == ["before", "during"]
 
 
@@ -75,7 +75,7 @@ async def test_a_full_disk_stops_the_acknowledgement_and_nothing_else(
     gateway = Serving(tmp_path, CONFIGURATION.format(token=TOKEN, url=api.url))
     async with gateway, Tab(gateway.page) as tab:
         await tom.says(bot, "/echo before")
-        await api.private(tom, bot).wait_for("before")
+        await api.private(tom, bot).wait_for("before", seconds=30)
         await gateway.quiet()
         with full(gateway.pid):
             await tom.says(bot, "/echo during")
@@ -98,7 +98,7 @@ async def test_a_database_that_is_away_is_waited_for_with_connections_kept(
         gateway = Serving(tmp_path, top + CONFIGURATION.format(token=TOKEN, url=api.url))
         async with gateway, Tab(gateway.page) as tab:
             await tom.says(bot, "/echo before")
-            await api.private(tom, bot).wait_for("before")
+            await api.private(tom, bot).wait_for("before", seconds=30)
             await gateway.quiet()
             await database.stop()
             await tom.says(bot, "/echo during")

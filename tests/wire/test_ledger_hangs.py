@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.ledger.rows import Rows
 
 ALIAS = "hangs"
-TAKEN_OVER_SECONDS = 5
+TAKEN_OVER_SECONDS = 20
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def one(rows: Rows) -> Any:
 async def test_a_writer_that_hangs_keeps_others_waiting_for_seconds_only(database: None) -> None:
     from gateway.ledger.journal import Journal
 
-    journal = Journal(ALIAS)
+    journal = Journal(ALIAS, patience=2 * TAKEN_OVER_SECONDS)
     with ThreadPoolExecutor(1) as other:
         await asyncio.wrap_future(other.submit(hang))
         journal.start()
