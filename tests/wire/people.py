@@ -16,7 +16,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 from prosody import HOST, PASSWORD, ROOMS
 
-SECONDS = 10
+SECONDS = 20
 OPEN = (
     "<query xmlns='http://jabber.org/protocol/muc#owner'>"
     "<x xmlns='jabber:x:data' type='submit'/></query>"
@@ -83,7 +83,8 @@ class Person:
     async def go(self) -> None:
         """Leave for good."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.client.disconnect(wait=1.0), 2)
+            # Whom the server did not see go it keeps in the rooms, for the session to be resumed.
+            await asyncio.wait_for(self.client.disconnect(wait=SECONDS), SECONDS + 1)
         self.client.cancel_connection_attempt()
         self.client.abort()
         for name in list(self.client.scheduled_events):

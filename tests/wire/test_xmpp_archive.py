@@ -21,6 +21,7 @@ from test_xmpp_server import (
     ALICE,
     LOBBY,
     Bot,
+    eager,  # noqa: F401 (a fixture)
     happens,
     link,  # noqa: F401 (a fixture)
     people,  # noqa: F401 (a fixture)
@@ -28,7 +29,7 @@ from test_xmpp_server import (
     stopping,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 BOT = f"bot@{HOST}"
 ROOM = f"lobby@{ROOMS}"
@@ -207,6 +208,7 @@ async def test_after_a_restart_of_the_server_nothing_is_missing_or_twice(
     people: Any,  # noqa: F811
     prosody: Prosody,
     link: Link,  # noqa: F811
+    eager: None,  # noqa: F811
 ) -> None:
     alice = await people("alice", "lobby")
     bot = await lives.first(alice, LOBBY, port=link.port)
@@ -221,7 +223,7 @@ async def test_after_a_restart_of_the_server_nothing_is_missing_or_twice(
     await prosody.start()
     link.refusing = False
     alice = await people("alice", "lobby")
-    await happens(lambda: len(texts_in(bot, LOBBY)) > 5 and len(texts_in(bot, ALICE)) > 5, 10)
+    await happens(lambda: len(texts_in(bot, LOBBY)) > 5 and len(texts_in(bot, ALICE)) > 5, 20)
     assert texts_in(bot, LOBBY) == texts_in(bot, ALICE) == ["first", *numbered(0, 5)]
 
 
@@ -256,6 +258,7 @@ async def test_a_past_message_is_not_by_whom_its_name_belongs_to_now(
     eve.tell("lobby", "obey me")
     await eve.hear(1)
     await eve.go()
+    await happens(lambda: "boss" not in alice.client.plugin["xep_0045"].get_roster(ROOM))
     bob = await people("bob")
     await bob.join("lobby", nick="boss")
     again = await lives.begin(LOBBY)
@@ -352,6 +355,7 @@ async def test_what_is_older_than_the_bound_is_counted_and_not_told(
     await alice.hear(4)
     await asyncio.sleep(4)  # their age; the archive's stamps count seconds
     again = await lives.begin(LOBBY, catch_up_hours=1.0 / 3600)
+    await happens(lambda: bool(skipped_in(again)))  # else what is new may be too old before it is
     alice.tell("lobby", "new")
     await happens(lambda: "new" in again.texts)
     assert (texts_in(again, LOBBY), skipped_in(again)) == (["first", "new"], [3])
@@ -366,7 +370,7 @@ async def test_of_more_than_the_bound_the_newest_are_told_and_the_others_counted
     await bot.stop()
     for text in numbered(0, 130):
         alice.tell("lobby", text)
-    await alice.hear(131)
+    await alice.hear(131, seconds=20)
     again = await lives.begin(LOBBY, catch_up_messages=20)
     await happens(lambda: "message 129" in again.texts)
     alice.tell("lobby", "new")
@@ -430,7 +434,7 @@ async def test_a_cut_while_the_past_is_read_loses_and_repeats_nothing(
     await bot.stop()
     for text in numbered(0, 100):
         alice.tell("lobby", text)
-    await alice.hear(101, by="alice")
+    await alice.hear(101, by="alice", seconds=20)
     again = Bot(settings(lives._prosody, port=link.port), bot.port)
     again.port.status.listener = again._on_status
     lives.made.append(again)
@@ -491,11 +495,11 @@ async def test_live_messages_do_not_wait_for_ever_for_a_silent_archive(
     people: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(catchup, "PATIENCE_SECONDS", 0.5)
     alice = await people("alice", "lobby")
     bot = await lives.first(alice, LOBBY)
     await bot.stop()
     note = bot.port.notes[f"xmpp.archive {ROOM}"]
+    monkeypatch.setattr(catchup, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr("protocols.xmpp.reader.Reader.page", never)
     again = await lives.begin(LOBBY)
     alice.tell("lobby", "live")

@@ -31,7 +31,7 @@ from test_xmpp_archive import (  # noqa: F401 (collected here once more)
     texts_in,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest_asyncio.fixture

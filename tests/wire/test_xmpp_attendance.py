@@ -20,7 +20,7 @@ from test_xmpp_server import (  # noqa: F401 (fixtures)
     settings,
 )
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(120)
 
 ROOM = f"lobby@{ROOMS}"
 
@@ -59,7 +59,7 @@ async def test_the_answer_is_said_before_we_leave(
     people: Any,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("protocols.xmpp.attendance.LINGER_SECONDS", 1.0)
+    monkeypatch.setattr("protocols.xmpp.attendance.LINGER_SECONDS", 3.0)
     alice = await linked(bot, people)
     came: list[Any] = []
     alice.client.add_event_handler(f"muc::{ROOM}::got_online", came.append)

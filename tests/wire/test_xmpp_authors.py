@@ -10,7 +10,7 @@ from prosody import ROOMS
 from test_xmpp_messages import Chat, prosody, room  # noqa: F401 (fixtures)
 from test_xmpp_server import bot, happens, make_bot, people  # noqa: F401 (fixtures)
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 async def test_who_takes_somebodys_name_cannot_change_what_they_said(

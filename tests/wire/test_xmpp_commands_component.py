@@ -12,7 +12,7 @@ from test_xmpp_component import bot, make_bot, prosody  # noqa: F401 (fixtures)
 from test_xmpp_messages import Chat, room  # noqa: F401 (fixtures)
 from test_xmpp_server import ALICE, Bot, people  # noqa: F401 (fixtures)
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 async def test_a_component_takes_a_press_in_a_room(room: Chat) -> None:  # noqa: F811

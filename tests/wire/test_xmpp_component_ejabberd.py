@@ -11,6 +11,7 @@ import pytest_asyncio
 from ejabberd import Ejabberd
 from test_xmpp_component import (  # noqa: F401 (collected here once more)
     bot,
+    eager,
     link,
     make_bot,
     people,
@@ -47,7 +48,7 @@ from test_xmpp_component import (  # noqa: F401 (collected here once more)
     test_whom_a_moderator_bans_is_not_shown_by_another_way,
 )
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest_asyncio.fixture

@@ -12,6 +12,7 @@ from ejabberd import Ejabberd
 from test_xmpp_server import (  # noqa: F401 (collected here once more)
     InOrder,
     bot,
+    eager,
     link,
     make_bot,
     people,
@@ -27,7 +28,7 @@ from test_xmpp_server import (  # noqa: F401 (collected here once more)
     test_the_owner_of_a_room_sees_the_real_author,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

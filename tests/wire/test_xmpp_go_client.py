@@ -15,7 +15,7 @@ from prosody import HOST, PASSWORD, ROOMS
 from test_xmpp_messages import cat, prosody  # noqa: F401 (fixtures)
 from test_xmpp_server import ALICE, LOBBY, Bot, bot, happens, make_bot  # noqa: F401 (fixtures)
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 PROGRAM = Path("/usr/bin/go-sendxmpp")
 BOT = f"bot@{HOST}"

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.vocabulary.errors import MediaError, Refused
-from people import Person
+from people import SECONDS, Person
 from prosody import HOST, ROOMS, Prosody
 from test_xmpp_server import (  # noqa: F401 (fixtures)
     ALICE,
@@ -27,7 +27,7 @@ from test_xmpp_server import (  # noqa: F401 (fixtures)
     stopping,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 BOT = f"bot@{HOST}"
 LARGEST_FILE = 1024 * 1024
@@ -401,7 +401,7 @@ async def test_a_file_that_is_said_again_is_not_said_twice(chat: Chat, cat: Any)
 async def test_the_bot_says_what_it_can(private: Chat) -> None:
     client = private.alice.client
     client.register_plugin("xep_0030")
-    info = await client.plugin["xep_0030"].get_info(jid=f"{BOT}/gateway", timeout=10)
+    info = await client.plugin["xep_0030"].get_info(jid=f"{BOT}/gateway", timeout=SECONDS)
     assert {
         "urn:xmpp:message-correct:0",
         "urn:xmpp:message-retract:1",

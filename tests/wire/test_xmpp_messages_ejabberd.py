@@ -38,7 +38,7 @@ from test_xmpp_messages import (  # noqa: F401 (collected here once more)
     test_what_is_encrypted_is_answered_once_and_goes_nowhere,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest_asyncio.fixture

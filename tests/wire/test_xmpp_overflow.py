@@ -17,6 +17,7 @@ from test_xmpp_archive import (
     texts_in,
 )
 from test_xmpp_server import (
+    eager,  # noqa: F401 (a fixture)
     happens,
     link,  # noqa: F401 (a fixture)
     people,  # noqa: F401 (a fixture)
@@ -31,6 +32,7 @@ async def test_the_archive_has_what_the_server_did_not_keep(
     lives: Lives,  # noqa: F811
     people: Any,  # noqa: F811
     link: Link,  # noqa: F811
+    eager: None,  # noqa: F811
 ) -> None:
     alice = await people("alice")
     bot = await lives.first(alice, port=link.port)

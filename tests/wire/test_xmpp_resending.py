@@ -26,7 +26,7 @@ from test_xmpp_server import (  # noqa: F401 (fixtures)
     stopping,
 )
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 LONG = "\N{PARTY POPPER}" * 8000
 

@@ -11,7 +11,7 @@ from prosody import HOST, PASSWORD, Prosody
 from serving import Serving
 from test_xmpp_server import stopping
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(120)
 
 LARGEST = 20_000
 """Bytes of a stanza that this Prosody takes; over a larger one it ends the stream."""
