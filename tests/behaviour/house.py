@@ -263,6 +263,8 @@ def writing(ledger: str) -> Iterator[None]:
     rows = Rows(other)
     rows.run("BEGIN IMMEDIATE" if rows.vendor == "sqlite" else "BEGIN")
     become_the_writer(rows)
+    if rows.vendor == "postgresql":  # which would end a writer that hangs
+        rows.run("SET LOCAL idle_in_transaction_session_timeout = 0")
     try:
         yield
     finally:
