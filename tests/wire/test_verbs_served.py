@@ -177,12 +177,13 @@ async def test_a_broadcast_ends_when_everybody_has_it(net: Net) -> None:
 
 
 async def test_a_broadcast_goes_on_after_ctrl_c_and_is_watched_again(net: Net) -> None:
-    net.api.faults.flood(seconds=2)
+    flood = net.api.faults.flood(times=None)
     process = await net.broadcast("lobby", "hear ye")
     assert process.stdout is not None
     said = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode()
     process.send_signal(signal.SIGINT)
     rest = (await asyncio.wait_for(process.stdout.read(), SECONDS)).decode()
+    flood.stop()
     assert (await process.wait(), "the gateway goes on" in rest) == (130, True)
     code, printed = await net.gateway.run("broadcast", "--watch", said.partition(":")[0])
     assert (code, "2 of 2" in printed) == (0, True)
@@ -190,11 +191,12 @@ async def test_a_broadcast_goes_on_after_ctrl_c_and_is_watched_again(net: Net) -
 
 
 async def test_a_broadcast_is_watched_over_a_restart_of_the_gateway(net: Net) -> None:
-    net.api.faults.flood(seconds=2)
+    flood = net.api.faults.flood(times=None)
     process = await net.broadcast("lobby", "hear ye")
     assert process.stdout is not None
     said = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).decode()
     await net.gateway.kill()
+    flood.stop()
     rest = (await asyncio.wait_for(process.stdout.read(), SECONDS)).decode()
     again = f"to see how far it is: gateway broadcast --watch '{said.partition(':')[0]}'"
     assert (await process.wait(), again in rest) == (1, True)
