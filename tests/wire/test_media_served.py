@@ -26,7 +26,7 @@ from serving import Serving
 MEBIBYTE = 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(1000)
 HTML = b"<!doctype html><script>alert(1)</script>"
-SECONDS = 10
+SECONDS = 20
 
 
 class Site:
