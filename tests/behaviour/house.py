@@ -109,6 +109,8 @@ class House:
         await board.start()
         await board.rooms.configure(self.rooms)
         await board.leases.want({*ACCOUNTS, ROOM_ACCOUNT})
+        # Whoever is looked for now would be woken in the middle of the test.
+        await self.until(lambda: not board._passing)
         self._keeping = asyncio.create_task(board.leases.keep())
         for conversation in self._watched:
             self.server(conversation).watch(conversation)
