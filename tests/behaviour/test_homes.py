@@ -119,7 +119,9 @@ async def test_members_hear_what_they_missed_if_the_ledger_could_not_be_read_at_
     monkeypatch.setattr(switchboard, "LOOK_SECONDS", 0.01)
     house.room("lobby", PERSON)
     await house.start(Echo.as_asgi())
-    await house.settled()
+    members = (PERSON, "web:default:lobby", STREAM)
+    await house.until(lambda: None not in map(house.board.conversations.awake, members))
+    await house.sleeps()  # nobody writes while a table is not there
     await away_from_home(house)
     event: Event = {"type": "room.message", "text": "hi", "author": OPERATOR, "origin": None}
     tell = partial(append, stream=STREAM, key="key", event=event, at=time.time())
