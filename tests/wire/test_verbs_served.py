@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,8 @@ class Net:
             cwd=self.gateway.directory,
             stdout=PIPE,
             stderr=STDOUT,
+            # Shells let what they run in the background ignore it, and the programs of that too.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
 
