@@ -70,11 +70,11 @@ class Person:
             await self.join(room)
         return self
 
-    async def join(self, room: str, nick: str = "") -> None:
-        """Enter a room and open it if that made it."""
+    async def join(self, room: str, nick: str = "", *, past: int = 0) -> None:
+        """Enter a room and open it if that made it; hear as many messages of its past."""
         muc = self.client.plugin["xep_0045"]
         jid = f"{room}@{ROOMS}"
-        await muc.join_muc_wait(jid, nick or self.user, maxstanzas=0, timeout=SECONDS)
+        await muc.join_muc_wait(jid, nick or self.user, maxstanzas=past, timeout=SECONDS)
         with suppress(IqError):  # not ours to open
             iq = self.client.make_iq_set(ito=jid)
             iq.append(ElementTree.fromstring(OPEN))

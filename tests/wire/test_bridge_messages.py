@@ -13,8 +13,6 @@ from prosody import ROOMS
 from test_xmpp_server import happens
 from world import World, three_networks
 
-pytestmark = pytest.mark.timeout(90)
-
 ROOM = f"lobby@{ROOMS}"
 SECONDS = 30
 
@@ -68,9 +66,12 @@ async def test_what_is_corrected_and_retracted_in_xmpp_changes_in_telegram(world
     await world.group.wait_until(
         lambda: "alice (xmpp): first" in world.group.texts, seconds=SECONDS
     )
-    await happens(lambda: len(world.xmpp.stanzas) >= 2)
-    mine = next(m.xml for m in world.xmpp.stanzas if m["id"] == "a1")
-    target = native(world, mine)
+
+    def mine() -> list[Element]:
+        return [m.xml for m in world.xmpp.stanzas if m["id"] == "a1"]
+
+    await happens(lambda: bool(mine()), SECONDS)
+    target = native(world, mine()[0])
     send(world, f"<retract xmlns='urn:xmpp:message-retract:1' id='{target}'/>", "a3")
     await world.group.wait_until(lambda: not world.group.texts, seconds=SECONDS)
 
