@@ -18,7 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 Found = TypeVar("Found")
 
-SECONDS = 15
+SECONDS = 30
 
 FLAGS = (
     "--headless",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from programs import free_port
 
-SECONDS = 20
+SECONDS = 60
 
 
 class Serving:

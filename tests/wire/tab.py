@@ -76,7 +76,7 @@ class Tab:
         """The texts of the messages that were shown, in order."""
         return [frame["text"] for frame in self.frames if frame["type"] == "message"]
 
-    async def wait(self, condition: Any, seconds: float = 15) -> None:
+    async def wait(self, condition: Any, seconds: float = 30) -> None:
         """Wait until a condition on this tab holds."""
         try:
             async with asyncio.timeout(seconds), self._changed:
@@ -84,6 +84,6 @@ class Tab:
         except TimeoutError:
             raise AssertionError(f"did not come; {self.name} was shown {self.frames}") from None
 
-    async def shown(self, *texts: str, seconds: float = 15) -> None:
+    async def shown(self, *texts: str, seconds: float = 30) -> None:
         """Wait until these texts were shown."""
         await self.wait(lambda: set(texts) <= set(self.texts), seconds)

@@ -22,8 +22,6 @@ from test_xmpp_component import PNG, card, image, watch
 from test_xmpp_server import happens
 from world import TOKEN
 
-pytestmark = pytest.mark.timeout(120)
-
 CONFIGURATION = """
 [telegram]
 token = "{token}"
