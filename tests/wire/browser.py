@@ -16,6 +16,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from programs import free_port
+
 Found = TypeVar("Found")
 
 SECONDS = 30
@@ -118,7 +120,7 @@ class Page:
 def chromium(*flags: str) -> Iterator[Page]:
     """A browser that knows nothing of any other, with one empty tab."""
     with TemporaryDirectory(prefix="gateway-browser-", ignore_cleanup_errors=True) as profile:
-        driver = Chrome(_options(profile, flags), Service(_program("chromedriver")))
+        driver = Chrome(_options(profile, flags), Service(_program("chromedriver"), free_port()))
         try:
             driver.set_page_load_timeout(SECONDS)
             yield Page(driver)

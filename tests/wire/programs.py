@@ -27,9 +27,11 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many of them; no two are one, though none of them is in use yet."""
-    drawn = random.sample(PORTS, len(PORTS))
-    return list(islice(filter(_is_free, drawn), count))
+    """So many of them; none is given twice, though it may not be in use yet."""
+    return list(islice(filter(_is_free, _drawn), count))
+
+
+_drawn = iter(random.sample(PORTS, len(PORTS)))
 
 
 def _is_free(port: int) -> bool:
