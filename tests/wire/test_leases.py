@@ -12,6 +12,8 @@ import pytest
 from gateway.testing.botapi import BotApi
 from serving import Serving
 
+pytestmark = pytest.mark.timeout(120)
+
 SECONDS = 30
 """Longer than a takeover: on a machine that has other things to do."""
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"

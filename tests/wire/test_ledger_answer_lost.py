@@ -121,7 +121,7 @@ async def receipts(journal: Journal) -> int:
     return int(found[0])
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("delivery", [None, "d1"])

@@ -16,6 +16,8 @@ from services import postgres
 from serving import Serving
 from tab import Tab
 
+pytestmark = pytest.mark.timeout(120)
+
 TOKEN = "4242:abcdefghijklmnopqrstuvwxyz"
 CONFIGURATION = """
 [telegram]

@@ -18,7 +18,7 @@ LONG_LIVES = ("cut cut", "restart", "cut restart", "restart cut cut")
 """What happens in each, under load, before it lives on until everything has settled."""
 DEATHS = len(SHORT_LIVES) + len(LONG_LIVES)
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
