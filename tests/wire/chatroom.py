@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 STATIC = Path(gateway.dashboard.__file__).parent / "static"
 HISTORY = 50
-SECONDS = 10
+SECONDS = 30
 
 
 class Chatroom:

@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from browser import Page, chromium
 from pictures import picture
-from serving import Serving
+from serving import SECONDS, Serving
 
 CONFIGURATION = """
 bot = "pressing:Pressing"
@@ -47,13 +47,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     gateway = Serving(directory, CONFIGURATION)
-    asyncio.run_coroutine_threadsafe(gateway.start(), loop).result(30)
+    asyncio.run_coroutine_threadsafe(gateway.start(), loop).result(2 * SECONDS)
     try:
         yield f"{gateway.page}/rooms/lobby/"
     finally:
-        asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(2 * SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(SECONDS)
         loop.close()
 
 

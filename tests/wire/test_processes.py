@@ -142,7 +142,7 @@ async def test_one_account_is_polled_by_one_process(tmp_path: Path, api: BotApi,
         await two.says("served by process")
         await (one.stop() if end == "stop" else one.kill())
         await tom.says(bot, "/echo second")
-        await api.private(tom, bot).wait_for("second", seconds=20)
+        await api.private(tom, bot).wait_for("second", seconds=60)
     assert not [line for line in two.output if "another program polls" in line]
 
 
