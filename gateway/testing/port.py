@@ -156,7 +156,7 @@ class MemoryPort:
         """See ``Port.held``."""
         return list(dict.fromkeys(waiting.behind or "" for waiting in self.waiting))
 
-    async def wait_for(self, count: int, seconds: float = 10) -> list[Arrival]:
+    async def wait_for(self, count: int, seconds: float = 30) -> list[Arrival]:
         """Wait until ``count`` arrivals were accepted in all, and return them."""
         async with asyncio.timeout(seconds), self.changed:
             await self.changed.wait_for(lambda: len(self.accepted) >= count)

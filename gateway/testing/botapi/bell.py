@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+PATIENCE = 30.0
+"""Seconds that a test waits for what a bot does, if it does not say otherwise."""
+
 
 class Bell:
     """Rung when something changed; those who wait look again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from gateway.testing.botapi.bell import Bell
+from gateway.testing.botapi.bell import PATIENCE, Bell
 from gateway.testing.botapi.bots import Bot
 from gateway.testing.botapi.errors import bad_request, forbidden
 from gateway.testing.botapi.messages import Json, answered, now
@@ -85,7 +85,7 @@ class Chat:
     # Waiting
 
     async def wait_for(
-        self, text: str | None = None, count: int = 1, *, seconds: float = 10
+        self, text: str | None = None, count: int = 1, *, seconds: float = PATIENCE
     ) -> list[Json]:
         """Wait for ``count`` messages of bots, that hold ``text`` if it is given; return them.
 
@@ -104,11 +104,11 @@ class Chat:
             ) from None
         return found()
 
-    async def wait_until(self, condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    async def wait_until(self, condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
         """Wait until something holds that bots do here."""
         await self.bell.until(condition, seconds)
 
-    async def wait_for_action(self, count: int = 1, *, seconds: float = 10) -> list[str]:
+    async def wait_for_action(self, count: int = 1, *, seconds: float = PATIENCE) -> list[str]:
         """Wait until bots have shown ``count`` actions ("typing"), and return them."""
         await self.bell.until(lambda: len(self.actions) >= count, seconds)
         return self.actions

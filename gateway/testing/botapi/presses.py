@@ -6,7 +6,7 @@ import time
 from itertools import count
 from typing import Any
 
-from gateway.testing.botapi.bell import Bell
+from gateway.testing.botapi.bell import PATIENCE, Bell
 from gateway.testing.botapi.errors import bad_request
 from gateway.testing.botapi.messages import Json
 
@@ -27,7 +27,7 @@ class Press:
         self.answer: Json | None = None
         self._bell = bell
 
-    async def answered(self, seconds: float = 10) -> Json:
+    async def answered(self, seconds: float = PATIENCE) -> Json:
         """Wait for the bot's answer: ``text`` and the like."""
         await self._bell.until(lambda: self.answer is not None, seconds)
         assert self.answer is not None

@@ -13,7 +13,7 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
-from gateway.testing.botapi.bell import Bell
+from gateway.testing.botapi.bell import PATIENCE, Bell
 from gateway.testing.botapi.bots import Bot
 from gateway.testing.botapi.errors import ApiFailure
 from gateway.testing.botapi.faults import Fault, Faults
@@ -123,7 +123,7 @@ class BotApi(World):
         del self._tokens[bot.token]
 
     async def wait_for_call(
-        self, method: str, count: int = 1, *, seconds: float = 10
+        self, method: str, count: int = 1, *, seconds: float = PATIENCE
     ) -> list[Call]:
         """Wait until a method was called ``count`` times in all, and return the calls."""
 
