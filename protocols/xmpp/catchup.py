@@ -251,6 +251,8 @@ class CatchUp:
 
     async def _read(self, archive: Archive, reader: Reader) -> None:
         archive.place = archive.place or await self.notes.read(archive.jid)
+        if archive.place is None and archive.stand is not None:
+            await self._stand_at(archive, archive.stand)  # the connection went before it counted
         if archive.place is None:
             page = await reader.page(archive.jid, newest=True)
             archive.stand = _last(page) or Place("", 0.0)

@@ -54,7 +54,7 @@ class Archive(Reader):
         first = int(after) + 1 if after else 1
         results = [result(number) for number in range(first, self.count + 1)]
         found = [one for one in results if start is None or one.at >= start]
-        page = tuple(found[:2])
+        page = tuple(found[-1:] if newest else found[:2])
         return Page(page, page[-1].id if page else None, len(found) <= 2)
 
 
@@ -167,6 +167,18 @@ async def test_what_is_in_the_ledger_is_not_counted_though_its_commit_was_the_la
         await catchup.read(ROOM, archive)
     texts, skipped = taken.told()
     assert (texts[-3:], len(texts) + skipped) == (["9", "10", "11"], 10)
+
+
+async def test_what_is_said_after_the_first_look_is_told_though_the_ledger_was_away_then() -> None:
+    taken, archive = Port("xmpp:default"), Archive(3)
+    taken.away = True
+    async with alive(taken, 10) as catchup:
+        await catchup.read(ROOM, archive)
+        catchup.close(ROOM)  # the connection was lost
+        archive.count = 5
+        taken.away = False
+        await catchup.read(ROOM, archive)
+    assert taken.told() == (["4", "5"], 0)
 
 
 async def test_what_is_passed_over_is_counted_once_though_the_archive_forgets() -> None:
