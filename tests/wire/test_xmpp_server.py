@@ -484,7 +484,7 @@ async def test_an_invitation_is_followed(bot: Bot, people: Any) -> None:
         f"muc::den@{ROOMS}::got_online", lambda p: joined.done() or joined.set_result(p)
     )
     assert (await asyncio.wait_for(joined, 20))["from"].resource == "Robo"
-    assert bot.port.notes["xmpp.invited"] == f'["den@{ROOMS}"]'
+    await happens(lambda: bot.port.notes.get("xmpp.invited") == f'["den@{ROOMS}"]')
 
 
 async def test_the_owner_administers_a_room_and_nobody_else(bot: Bot, people: Any) -> None:
