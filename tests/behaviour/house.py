@@ -109,11 +109,11 @@ class House:
         await board.start()
         await board.rooms.configure(self.rooms)
         await board.leases.want({*ACCOUNTS, ROOM_ACCOUNT})
-        # Whoever is looked for now would be woken in the middle of the test.
-        await self.until(lambda: not board._passing)
         self._keeping = asyncio.create_task(board.leases.keep())
         for conversation in self._watched:
             self.server(conversation).watch(conversation)
+        # Whoever is looked for now would be woken in the middle of the test.
+        await self.until(lambda: not board._passing)
 
     def room(self, name: str, *members: str, **settings: Any) -> None:
         """Configure a room, before the start."""
