@@ -76,6 +76,8 @@ class House:
         """The rooms of the configuration; see ``room``."""
         self.remembers = False
         """Whether networks go on showing, after a restart, what they showed before."""
+        self.resend_unknown = True
+        """What becomes of sends of unknown fate; to be set before the start."""
         self._layer: Any = None
         self._keeping: asyncio.Task[None] | None = None
         self._messages = itertools.count(1)
@@ -98,6 +100,8 @@ class House:
                 server.delivered = self.servers[account].delivered
             self.servers[account] = server
             board.register(account, server)
+        for outbox in board.outboxes.values():
+            outbox.resend_unknown = self.resend_unknown
         try:
             await self._open()
         except BaseException:

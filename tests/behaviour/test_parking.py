@@ -29,9 +29,9 @@ class Silent(ChatConsumer):
 
 
 async def begin(house: House, *, park: bool = True) -> None:
+    house.resend_unknown = not park
     await house.start(Silent.as_asgi())
     house.watch(PERSON)
-    house.board.outboxes[ACCOUNT].resend_unknown = not park
 
 
 async def say(house: House, *texts: str) -> None:
