@@ -46,12 +46,14 @@ class Notes:
 
     async def write(self, jid: str, place: Place | None) -> None:
         """Write it down now, or soon if the ledger is away."""
-        self._moved.pop(jid, None)
+        self._moved[jid] = place  # until it is written: who is in the midst of it may be stopped
         try:
             await self._port.note(_name(jid), note_from_place(place))
         except LedgerAway:
-            self._moved.setdefault(jid, place)
             self._news.set()
+            return
+        if jid in self._moved and self._moved[jid] is place:
+            del self._moved[jid]
 
     async def write_all(self) -> None:
         """Write down how far live messages have come."""
