@@ -272,6 +272,7 @@ async def test_a_question_is_answered_by_a_press(house: House, where: str, end: 
     await house.shows(where, 2)
     await house.hears(where, "2")
     assert (await house.shows(where, 3))[2] == "2 Small"
+    await house.until(lambda: bool(answers(house, where)))
     assert answers(house, where) == [""]
 
 
