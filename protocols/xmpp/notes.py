@@ -58,8 +58,9 @@ class Notes:
     async def write_all(self) -> None:
         """Write down how far live messages have come."""
         self._news.clear()
-        for jid, place in list(self._moved.items()):
-            await self.write(jid, place)
+        for jid in list(self._moved):
+            if jid in self._moved:  # and not written by somebody else meanwhile
+                await self.write(jid, self._moved[jid])
 
     async def run(self) -> None:
         """Do so now and then, until cancelled."""

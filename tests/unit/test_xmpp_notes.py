@@ -40,6 +40,20 @@ async def test_a_place_is_written_at_the_end_though_the_end_came_amid_its_writin
     assert port.notes == {f"xmpp.archive {ROOM}": note_from_place(PLACE)}
 
 
+async def test_an_archive_that_is_dropped_while_others_are_written_stays_dropped() -> None:
+    port = SlowPort()
+    notes = Notes(port)
+    notes.moved("den@rooms.example.org", PLACE)
+    notes.moved(ROOM, PLACE)
+    writing = asyncio.create_task(notes.write_all())
+    await asyncio.wait_for(port.asked.wait(), 20)
+    notes.moved(ROOM, None)
+    port.goes_on.set()
+    await writing
+    await notes.write_all()
+    assert port.notes[f"xmpp.archive {ROOM}"] == note_from_place(None)
+
+
 async def test_what_was_written_is_not_written_again() -> None:
     port = SlowPort()
     port.goes_on.set()

@@ -67,8 +67,7 @@ class Serving:
         waiting.cancel()
         ended.cancel()
         if not ready.is_set():
-            if self._process.returncode is not None:
-                await self._reading  # its last words may still be on their way
+            await self.kill()  # if it lives; its last words are read in any case
             raise RuntimeError("the gateway did not start:\n" + "\n".join(self.output))
 
     async def _read(self, ready: asyncio.Event) -> None:
