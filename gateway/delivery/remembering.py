@@ -85,15 +85,17 @@ class LedgerRecord:
 
     async def unhandled(self, conversation: str, skip: Iterable[str], limit: int) -> list[Item]:
         """See ``Record.unhandled``; each event brings the ``steps`` its handler had learned."""
-        found = await self._journal.read_in_order(
-            partial(
-                _unhandled,
-                conversation=conversation,
-                skip=skip,
-                limit=limit,
-                risked=frozenset(self._suspects),
-            )
+        reading = partial(
+            _unhandled,
+            conversation=conversation,
+            skip=skip,
+            limit=limit,
+            risked=frozenset(self._suspects),
         )
+        return await self._journal.write(reading, then=self._risked)
+
+    def _risked(self, found: list[Item]) -> list[Item]:
+        """The ledger counts this life already, though who asked may have given up."""
         self._suspects |= {item.key: item.number for item in found if item.deaths}
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -276,6 +276,17 @@ def writing(ledger: str) -> Iterator[None]:
     finally:
         rows.run("ROLLBACK")
         other.close()
+
+
+async def cancelled(house: House, work: Coroutine[Any, Any, Any]) -> None:
+    """Begin something that writes, and cancel it while the ledger has not answered yet."""
+    await house.settled()
+    with writing(house.ledger):
+        task = asyncio.create_task(work)
+        await house.until(lambda: house.board.journal.depth > 0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
 
 
 async def wait(event: asyncio.Event, seconds: float = PATIENCE) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from consumers.base import ChatConsumer
 from gateway.delivery.remembering import DEATHS
-from house import House, wait
+from gateway.ledger import queries
+from gateway.ledger.rows import Rows
+from house import House, cancelled, wait
 
 POISON = "poison"
 PRIVATE = "telegram:default:1"
@@ -100,3 +102,21 @@ async def test_reading_an_event_again_in_one_life_counts_as_no_death(house: Hous
     await house.die()
     await start_with_poison_in_hand(house)
     assert await house.dead() == []
+
+
+async def test_a_reading_that_its_application_gave_up_counts_as_no_other_death(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    await house.start(Fragile.as_asgi())
+    event = house.arrival(PRIVATE, POISON).event
+
+    def died(rows: Rows) -> None:
+        queries.record(rows, "somebody", None, PRIVATE, event, 0.0)
+        queries.suspect(rows, "telegram:default")
+
+    await house.board.journal.write(died)
+    for _ in range(DEATHS):
+        await cancelled(house, house.board.conversations.record.unhandled(PRIVATE, (), 64))
+    found = await house.board.conversations.record.unhandled(PRIVATE, (), 64)
+    assert [item.deaths for item in found] == [2]

@@ -17,7 +17,7 @@ from gateway.delivery.status import State
 from gateway.ledger.queries import append
 from gateway.ledger.rows import Rows
 from gateway.vocabulary.events import Event
-from house import House, writing
+from house import House, cancelled, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
@@ -33,17 +33,6 @@ class Echo(ChatConsumer):
 @pytest.fixture(autouse=True)
 def holding_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-async def cancelled(house: House, work: Coroutine[Any, Any, Any]) -> None:
-    """Begin something that writes, and cancel it while the ledger has not answered yet."""
-    await house.settled()
-    with writing(house.ledger):
-        task = asyncio.create_task(work)
-        await house.until(lambda: house.board.journal.depth > 0)
-        task.cancel()
-        await asyncio.wait({task})
-        assert task.cancelled()
 
 
 def say(house: House, text: str) -> Coroutine[Any, Any, None]:
