@@ -92,9 +92,8 @@ class AccountPort:
     ) -> None:
         if len(arrivals) == 1:
             arrival = arrivals[0]
-            await self.set_aside(arrival.delivery, arrival.event, f"cannot be recorded: {error}")
-            if arrival.note is not None:
-                await self.note(*arrival.note)
+            why = f"cannot be recorded: {error}"
+            await self._set_aside(arrival.delivery, arrival.event, why, arrival.note)
             return
         for arrival in arrivals:
             await self.accept([arrival])
@@ -209,11 +208,20 @@ class AccountPort:
 
     async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
         """See ``Port.set_aside``."""
+        await self._set_aside(delivery, raw, error)
+
+    async def _set_aside(
+        self, delivery: str | None, raw: Any, error: str, note: tuple[str, str] | None = None
+    ) -> None:
         EVENTS_DROPPED.labels("unreadable").inc()
         logger.warning("account=%s delivery=%s set aside: %s", self.account, delivery, error)
-        await self._journal.write(
-            lambda rows: queries.set_aside(rows, self.account, None, raw, error, time.time())
-        )
+
+        def operation(rows: Rows) -> None:
+            queries.set_aside(rows, self.account, None, raw, error, time.time())
+            if note is not None:
+                queries.keep_note(rows, self.account, *note)
+
+        await self._journal.write(operation)
 
     async def conversations(self) -> dict[str, Facts]:
         """See ``Port.conversations``."""

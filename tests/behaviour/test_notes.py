@@ -45,6 +45,13 @@ async def test_it_is_kept_with_an_arrival_that_is_set_aside(awake: House) -> Non
     assert (await noted(awake), len(await awake.dead())) == ("1", 1)
 
 
+async def test_an_arrival_is_set_aside_in_one_commit_with_it(awake: House) -> None:
+    """Whoever was stopped between two would come upon it again, and set it aside once more."""
+    before = awake.board.journal.operations
+    await take(awake, "lone \ud800 surrogate", "1")
+    assert awake.board.journal.operations - before == 1
+
+
 async def test_it_is_not_kept_where_the_arrival_cannot_be(awake: House) -> None:
     awake.board.leases.holder = "a process that lost its account"
     with pytest.raises(LedgerAway):
