@@ -119,8 +119,8 @@ class Leases:
             self.lost(name)
 
     async def drop(self) -> None:
-        """Give everything back."""
-        names, self._wanted = list(self._held), set()
+        """Give everything back, also what was taken or lost without our knowing."""
+        names, self._wanted = sorted(self._wanted), set()
         self._held.clear()
         for name in names:
             await self._journal.write(partial(self._drop, name=name))

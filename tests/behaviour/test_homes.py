@@ -173,3 +173,14 @@ async def test_nobody_is_ready_while_the_ledger_cannot_be_written(house: House) 
     with writing(house.ledger):
         await asyncio.wait({board.journal.write(lambda rows: None)})
         assert not board.ready
+
+
+async def test_a_lease_that_was_taken_as_its_taker_was_stopped_is_given_back(
+    house: House,
+) -> None:
+    """Nobody has to wait until it runs out, and no event is suspected to have killed anybody."""
+    await house.start(Echo.as_asgi())
+    leases = house.board.leases
+    await cancelled(house, leases.want({"telegram:second"}))
+    await leases.drop()
+    assert await house.rows("SELECT name FROM gateway_lease") == []
