@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -398,8 +398,8 @@ class Rooms:
         """The invitation code of a room; ``members`` becomes ``link`` by it."""
         room = self.get(name)
         if room.access == "members" or not room.code:
-            room.code = room.code or secrets.token_urlsafe(9)
-            room.access = "link" if room.access == "members" else room.access
+            access = "link" if room.access == "members" else room.access
+            room = replace(room, code=room.code or secrets.token_urlsafe(9), access=access)
             await self._keep(room)
         return room.code
 

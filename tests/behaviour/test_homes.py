@@ -16,8 +16,9 @@ from gateway.delivery import switchboard
 from gateway.delivery.status import State
 from gateway.ledger.queries import append
 from gateway.ledger.rows import Rows
+from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import Event
-from house import House, cancelled, writing
+from house import PATIENCE, House, cancelled, writing
 
 ACCOUNT = "telegram:default"
 PERSON = f"{ACCOUNT}:7"
@@ -184,3 +185,17 @@ async def test_a_lease_that_was_taken_as_its_taker_was_stopped_is_given_back(
     await cancelled(house, leases.want({"telegram:second"}))
     await leases.drop()
     assert await house.rows("SELECT name FROM gateway_lease") == []
+
+
+async def test_a_code_that_the_ledger_did_not_take_invites_nobody(
+    house: House,
+) -> None:
+    house.room("den")
+    await house.start(Echo.as_asgi())
+    await house.settled()
+    house.board.journal.patience = 0.05
+    with writing(house.ledger), pytest.raises(LedgerAway):
+        await house.board.rooms.invite("den")
+    house.board.journal.patience = PATIENCE
+    code = await house.board.rooms.invite("den")
+    assert await house.rows("SELECT code FROM gateway_room WHERE name = 'den'") == [(code,)]
