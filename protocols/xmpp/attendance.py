@@ -12,12 +12,14 @@ from xml.etree.ElementTree import Element
 from slixmpp.exceptions import XMPPError
 
 from gateway.delivery.server import Port
+from gateway.vocabulary.errors import LedgerAway
 from protocols.xmpp.identity import place_from_key
 from protocols.xmpp.invitations import invitation_from_stanza
 from protocols.xmpp.link import Link
+from protocols.xmpp.notes import LEDGER_SECONDS
 from protocols.xmpp.places import Places
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.stream import Stream
+from protocols.xmpp.stream import Settle, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,10 @@ INVITED = "xmpp.invited"
 """The note in which the rooms of strangers' invitations are kept."""
 LEFT = "xmpp.left"
 """The note in which known groups are kept that we are not to be in."""
+
+
+def _nothing() -> None:
+    """Nobody waits for it to be settled."""
 
 
 class Attendance:
@@ -132,8 +138,11 @@ class Attendance:
 
     # Invitations
 
-    def invited(self, stanza: Element) -> bool:
-        """Whether a message is an invitation; it is accepted, unless there were too many."""
+    def invited(self, stanza: Element, settle: Settle = _nothing) -> bool:
+        """Whether a message is an invitation; it is accepted, unless there were too many.
+
+        It is settled once it is on disk.
+        """
         invitation = invitation_from_stanza(stanza)
         if invitation is None:
             return False
@@ -141,13 +150,38 @@ class Attendance:
         invited = [member.room.jid for member in self._rooms if member.invited]
         if not known and len(invited) >= INVITED_ROOMS:
             logger.warning("too many invitations: room=%s is not entered", invitation.room)
+            settle()
             return True
         self._rooms.add(invitation.room, password=invitation.password, invited=not known)
-        if not known:
-            _soon(self._port.note(INVITED, json.dumps([*invited, invitation.room])))
-        if invitation.room in self._left:
-            _soon(self._stay(invitation.room))
+        _soon(self._accept(invitation.room, settle))
         return True
+
+    async def _accept(self, jid: str, settle: Settle) -> None:
+        """Have an invitation on disk, however long the ledger is away."""
+        left = jid in self._left
+        while True:
+            try:
+                await self._keep(jid, left=left)
+                break
+            except LedgerAway as error:
+                logger.warning("the invitation to room=%s is not kept yet: %s", jid, error)
+            self._acknowledge(late=True)
+            await asyncio.sleep(LEDGER_SECONDS)
+        if self._link.online() is not None:  # else it comes again
+            settle()
+        self._acknowledge()
+
+    async def _keep(self, jid: str, *, left: bool) -> None:
+        invited = [member.room.jid for member in self._rooms if member.invited]
+        if jid in invited:
+            await self._port.note(INVITED, json.dumps(invited))
+        if left:
+            await self._stay(jid)
+
+    def _acknowledge(self, *, late: bool = False) -> None:
+        stream = self._link.online()
+        if stream is not None:
+            stream.acknowledge(late=late)
 
 
 async def _is_conference(stream: Stream, jid: str) -> bool:

@@ -95,7 +95,9 @@ class Incoming:
             self.proofs.reflection(stanza, id_from_stanza(stanza, self.us, room))
         elif stanza.get("type") == "groupchat" and not _is_news(stanza, room):
             logger.debug("account=%s a room's past, or no room of ours: %s", self.us.jid, sender)
-        elif not self.attendance.invited(stanza):
+        elif self.attendance.invited(stanza, settle):
+            return None
+        else:
             return self._conversation(stanza, room, settle)
         return settle()
 
