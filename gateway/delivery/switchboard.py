@@ -308,10 +308,11 @@ class Switchboard:
         except Exception as error:  # best effort means that nobody hears of it
             logger.debug("conversation=%s passing failed: %s", conversation, error)
 
-    def _soon(self, work: Any) -> None:
+    def _soon(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(_quietly(work))
         self._passing.add(task)
         task.add_done_callback(self._passing.discard)
+        return task
 
     def link(self, attachment: Attachment) -> str | None:
         """Where anybody can have a file, if anybody can."""
@@ -385,32 +386,39 @@ class Switchboard:
         }
 
     async def move(self, old: str, new: str) -> None:
-        """A conversation has another key now; everything it has moves with it."""
+        """A conversation has another key now; everything it has moves with it.
+
+        Once that is written it is so, though whoever asked for it gives up waiting.
+        """
         facts = await self._facts_elsewhere(old, new)
         renamed = self.journal.write(
-            partial(queries.rename, old=old, new=new, facts=facts, at=time.time())
+            partial(queries.rename, old=old, new=new, facts=facts, at=time.time()),
+            then=lambda _: self._moved(old, new, facts),
         )
         # At once: what is written after this is written under the new name.
         again = self.names.now(old) == new
         self.names.keep(old, new)
         awake = self.conversations.move(old, new)
+        renamed.add_done_callback(
+            partial(self._settle_move, old=old, new=new, again=again, awake=awake)
+        )
         if account_of(old) in self.outboxes:
             self.outboxes[account_of(old)].move(old, new, renamed)
-        try:
-            await renamed
-        except BaseException:
-            if not again:
-                self.names.forget(old)
-            if awake:
-                self.conversations.move(new, old)
-            raise
-        logger.info("conversation=%s is %s now", old, new)
-        self._moved(old, new, facts)
-        await self.rooms.load()
-        self.hub.ring({"rooms": True})
-        self.conversations.nudge(new)
+        await asyncio.shield(await asyncio.shield(renamed))
 
-    def _moved(self, old: str, new: str, facts: Facts) -> None:
+    def _settle_move(
+        self, renamed: asyncio.Future[Any], *, old: str, new: str, again: bool, awake: bool
+    ) -> None:
+        """Take back what was done at once, if it was not written."""
+        if renamed.exception() is None:
+            return
+        if not again:
+            self.names.forget(old)
+        if awake:
+            self.conversations.move(new, old)
+
+    def _moved(self, old: str, new: str, facts: Facts) -> asyncio.Task[None]:
+        logger.info("conversation=%s is %s now", old, new)
         self._facts.pop(old, None)
         if new not in self._facts:
             self.remember(new, facts)
@@ -418,6 +426,13 @@ class Switchboard:
         awake = self.conversations.awake(new)
         if awake is not None:
             awake.learn(self._facts[new])
+        return self._soon(self._go_on_as(new))
+
+    async def _go_on_as(self, new: str) -> None:
+        """Have its room know it by its new name, before it hears what waits there."""
+        await self.rooms.load()
+        self.hub.ring({"rooms": True})
+        self.conversations.nudge(new)
 
     async def _facts_elsewhere(self, old: str, new: str) -> Facts:
         """What is known of a chat, in the place it moved to."""

@@ -199,3 +199,13 @@ async def test_a_code_that_the_ledger_did_not_take_invites_nobody(
     house.board.journal.patience = PATIENCE
     code = await house.board.rooms.invite("den")
     assert await house.rows("SELECT code FROM gateway_room WHERE name = 'den'") == [(code,)]
+
+
+async def test_a_move_that_the_ledger_did_not_take_is_none(house: House) -> None:
+    old, new = f"{ACCOUNT}:-5", f"{ACCOUNT}:-15"
+    await house.start(Echo.as_asgi())
+    await house.settled()
+    house.board.journal.patience = 0.05
+    with writing(house.ledger), pytest.raises(LedgerAway):
+        await house.board.move(old, new)
+    assert house.board.names.now(old) == old

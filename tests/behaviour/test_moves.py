@@ -11,7 +11,7 @@ from consumers.base import ChatConsumer
 from gateway.answers import Answers
 from gateway.vocabulary.errors import Moved, NotSent
 from gateway.vocabulary.events import Event
-from house import House, Notebook, author_of, wait
+from house import House, Notebook, author_of, cancelled, wait
 
 OLD = "telegram:default:-5"
 NEW = "telegram:default:-15"
@@ -159,6 +159,16 @@ async def test_a_message_to_its_group_of_the_channel_layer_arrives(
     await move(group)
     await group.group_send("news", {"type": "ping"})
     await group.until(lambda: counter.pings == [NEW])
+
+
+async def test_a_move_whose_caller_gave_up_is_made_at_once(
+    group: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    await cancelled(group, move(group))
+    await group.board.journal.write(lambda rows: None)
+    await group.hears(OLD, "late")
+    assert await group.shows(NEW, 1) == ["2: late"]
 
 
 # What is on its way
