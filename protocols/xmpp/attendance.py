@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -50,6 +50,8 @@ class Attendance:
         self._places = places
         self._left: set[str] = set()
         self._going: dict[str, asyncio.TimerHandle] = {}
+        self._wanted: dict[str, Callable[[str], Awaitable[None]]] = {}
+        """What is to be kept of each room and is not yet."""
         self._notes = asyncio.Lock()
 
     async def recall(self) -> None:
@@ -79,8 +81,7 @@ class Attendance:
         place = place_from_key(conversation)
         if "/" in place:
             return
-        await self._stay(place)
-        if place in self._rooms:
+        if not await self._kept(place, self._stay) or place in self._rooms:
             return
         stream = self._link.online()
         group = self._places.facts(conversation)["chat"]["kind"] == "group"
@@ -92,7 +93,11 @@ class Attendance:
     async def leave(self, conversation: str) -> None:
         """Leave the room in a while, and stay out over a restart; unless people invited us."""
         place = place_from_key(conversation)
-        if "/" in place or place in await self._noted(INVITED):
+        if "/" not in place:
+            await self._kept(place, self._leave)
+
+    async def _leave(self, place: str) -> None:
+        if place in await self._noted(INVITED):
             return
         self._left.add(place)
         await self._change_left(lambda left: left | {place})
@@ -122,6 +127,21 @@ class Attendance:
         self._forget_going(jid)
         self._left.discard(jid)
         await self._change_left(lambda left: left - {jid})
+
+    async def _kept(self, jid: str, change: Callable[[str], Awaitable[None]]) -> bool:
+        """Make a change, however long the ledger is away; False if another was wanted meanwhile."""
+        self._wanted[jid] = change
+        while self._wanted.get(jid) == change:
+            try:
+                await change(jid)
+            except LedgerAway as error:
+                logger.warning("room=%s it is not kept yet whether to be there: %s", jid, error)
+                await asyncio.sleep(LEDGER_SECONDS)
+                continue
+            if self._wanted.get(jid) == change:
+                del self._wanted[jid]
+            return True
+        return False
 
     async def _change_left(self, change: Callable[[set[str]], set[str]]) -> set[str]:
         """Change the note; what it is now."""

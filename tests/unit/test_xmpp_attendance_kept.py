@@ -1,4 +1,4 @@
-"""Invitations: one is settled when it is on disk, and followed after a restart."""
+"""Where to be is kept, though the ledger is away when it is learned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from gateway.testing.port import MemoryPort
 from gateway.vocabulary.errors import LedgerAway
 from protocols.xmpp import attendance
-from protocols.xmpp.attendance import INVITED, Attendance
+from protocols.xmpp.attendance import INVITED, LEFT, Attendance
 from protocols.xmpp.identity import Identity
 from protocols.xmpp.link import Link
 from protocols.xmpp.places import Places
@@ -20,6 +20,7 @@ from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.settings import Bound
 
 DEN = "den@rooms.example.org"
+KEY = f"xmpp:default:{DEN}"
 INVITATION = (
     "<message xmlns='jabber:client' from='a@b'>"
     f"<x xmlns='jabber:x:conference' jid='{DEN}'/></message>"
@@ -58,13 +59,17 @@ def port(monkeypatch: pytest.MonkeyPatch) -> AwayPort:
     return AwayPort()
 
 
-def invited(port: AwayPort) -> Told:
-    told, link = Told(), Link("example.org")
-    link.stream = cast(Any, told)
+def attendance_of(port: AwayPort, link: Link) -> Attendance:
     watcher = SimpleNamespace(rooms_changed=lambda: None)
     rooms = Rooms("Robo", cast(Any, watcher), Bound(3600.0, 100))
     places = Places(Identity("default", "bot@example.org", "Robo"), rooms)
-    goes_to = Attendance(cast(Any, port), link, rooms, places)
+    return Attendance(cast(Any, port), link, rooms, places)
+
+
+def invited(port: AwayPort) -> Told:
+    told, link = Told(), Link("example.org")
+    link.stream = cast(Any, told)
+    goes_to = attendance_of(port, link)
     assert goes_to.invited(ElementTree.fromstring(INVITATION), told.settled.set)
     return told
 
@@ -83,3 +88,37 @@ async def test_none_is_settled_before_it_is_kept(port: AwayPort) -> None:
     told = invited(port)
     await asyncio.wait_for(port.asked.wait(), 20)
     assert not told.settled.is_set()
+
+
+async def test_a_room_that_was_left_while_the_ledger_was_away_is_kept_as_left(
+    port: AwayPort,
+) -> None:
+    port.away = True
+    leaving = asyncio.create_task(attendance_of(port, Link("example.org")).leave(KEY))
+    await asyncio.wait_for(port.asked.wait(), 20)
+    port.away = False
+    await asyncio.wait_for(leaving, 20)
+    assert port.notes[LEFT] == f'["{DEN}"]'
+
+
+async def test_a_room_that_was_entered_while_the_ledger_was_away_is_left_no_more(
+    port: AwayPort,
+) -> None:
+    port.notes[LEFT], port.away = f'["{DEN}"]', True
+    entering = asyncio.create_task(attendance_of(port, Link("example.org")).enter(KEY))
+    await asyncio.wait_for(port.asked.wait(), 20)
+    port.away = False
+    await asyncio.wait_for(entering, 20)
+    assert port.notes[LEFT] == "[]"
+
+
+async def test_a_room_that_is_entered_before_it_is_kept_as_left_is_not_left(port: AwayPort) -> None:
+    port.away = True
+    goes_to = attendance_of(port, Link("example.org"))
+    leaving = asyncio.create_task(goes_to.leave(KEY))
+    await asyncio.wait_for(port.asked.wait(), 20)
+    entering = asyncio.create_task(goes_to.enter(KEY))
+    await asyncio.sleep(0)
+    port.away = False
+    await asyncio.wait_for(asyncio.gather(leaving, entering), 20)
+    assert port.notes.get(LEFT, "[]") == "[]"
