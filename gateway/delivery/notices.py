@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from gateway.delivery.manners import Seldom
 from gateway.ledger.queries import Outgoing
+from gateway.vocabulary.errors import LedgerAway
 from gateway.vocabulary.events import kind_of
 from gateway.vocabulary.ids import protocol_of
 from gateway.vocabulary.words import name_in_text
@@ -14,8 +17,13 @@ from gateway.vocabulary.words import name_in_text
 if TYPE_CHECKING:
     from gateway.delivery.switchboard import Switchboard
 
+logger = logging.getLogger(__name__)
+
 SECONDS = 3_600.0
 """How seldom one conversation is told the same of another."""
+
+PAUSE = 0.5
+"""Seconds between two tries to say it while the ledger is away."""
 
 WORDS = {"message": "not shown", "edit": "not changed", "delete": "not taken away"}
 """What people miss; a reaction that cannot be shown is not worth a line."""
@@ -42,7 +50,15 @@ class Notices:
         return self._pace.allows(f"{origin} {row.conversation} {code}", time.monotonic())
 
     async def tell(self, row: Outgoing, code: str, detail: str) -> None:
-        """Say so where it was said, as an answer to it."""
+        """Say so where it was said, as an answer to it, however long the ledger is away."""
+        while True:
+            try:
+                return await self._tell(row, code, detail)
+            except LedgerAway as error:
+                logger.warning("conversation=%s a notice waits: %s", row.conversation, error)
+                await asyncio.sleep(PAUSE)
+
+    async def _tell(self, row: Outgoing, code: str, detail: str) -> None:
         facts = await self._switchboard.facts(row.conversation)
         place = name_in_text(facts["chat"]["title"] or facts["chat"]["id"])
         words = WORDS[kind_of(row.event)]

@@ -16,7 +16,7 @@ from gateway.delivery import switchboard
 from gateway.delivery.status import State
 from gateway.ledger.queries import append
 from gateway.ledger.rows import Rows
-from gateway.vocabulary.errors import LedgerAway
+from gateway.vocabulary.errors import LedgerAway, Refused
 from gateway.vocabulary.events import Event
 from house import PATIENCE, House, cancelled, writing
 
@@ -209,3 +209,23 @@ async def test_a_move_that_the_ledger_did_not_take_is_none(house: House) -> None
     with writing(house.ledger), pytest.raises(LedgerAway):
         await house.board.move(old, new)
     assert house.board.names.now(old) == old
+
+
+async def test_who_spoke_is_told_of_a_refusal_though_the_ledger_was_away_then(
+    house: House,
+) -> None:
+    speaker = "xmpp:default:lobby@conference.example.org"
+    house.room("lobby", PERSON, speaker)
+    await house.start(Echo.as_asgi(), bots=False)
+    server, journal = house.watch(PERSON), house.board.journal
+    server.gate.clear()
+    server.faults = [Refused("kicked", "bot was kicked")]
+    await house.hears(speaker, "hi")
+    await house.settled()
+    journal.patience = 0.05
+    with writing(house.ledger):
+        server.gate.set()
+        await house.until(lambda: bool(journal.away))
+        await asyncio.wait({journal.write(lambda rows: None)})
+    journal.patience = PATIENCE
+    assert await house.shows(speaker, 1) == ["(not shown in 7, telegram: bot was kicked)"]
