@@ -226,6 +226,7 @@ async def test_who_spoke_is_told_of_a_refusal_though_the_ledger_was_away_then(
     with writing(house.ledger):
         server.gate.set()
         await house.until(lambda: bool(journal.away))
-        await asyncio.wait({journal.write(lambda rows: None)})
+        with pytest.raises(LedgerAway):
+            await journal.write(lambda rows: None)
     journal.patience = PATIENCE
     assert await house.shows(speaker, 1) == ["(not shown in 7, telegram: bot was kicked)"]
