@@ -55,7 +55,7 @@ class Notices:
             try:
                 return await self._tell(row, code, detail)
             except LedgerAway as error:
-                logger.warning("conversation=%s a notice waits: %s", row.conversation, error)
+                logger.debug("conversation=%s a notice waits: %s", row.conversation, error)
                 await asyncio.sleep(PAUSE)
 
     async def _tell(self, row: Outgoing, code: str, detail: str) -> None:

@@ -135,7 +135,7 @@ class Attendance:
             try:
                 await change(jid)
             except LedgerAway as error:
-                logger.warning("room=%s it is not kept yet whether to be there: %s", jid, error)
+                logger.debug("room=%s it is not kept yet whether to be there: %s", jid, error)
                 await asyncio.sleep(LEDGER_SECONDS)
                 continue
             if self._wanted.get(jid) == change:
@@ -184,7 +184,7 @@ class Attendance:
                 await self._keep(jid, left=left)
                 break
             except LedgerAway as error:
-                logger.warning("the invitation to room=%s is not kept yet: %s", jid, error)
+                logger.debug("the invitation to room=%s is not kept yet: %s", jid, error)
             self._acknowledge(late=True)
             await asyncio.sleep(LEDGER_SECONDS)
         if self._link.online() is not None:  # else it comes again
