@@ -15,8 +15,15 @@ from dataclasses import dataclass
 MODULUS = 2**32
 """Both counts wrap here (XEP-0198, section 4)."""
 
+Settle = Callable[[], None]
+"""Called once a stanza that arrived is safe here."""
+
 Verdict = Callable[[bool | None], None]
 """Told once: True, the server has it; False, it certainly never got it; None, nobody knows."""
+
+
+def settle_nothing() -> None:
+    """For what is not counted, or is counted with something else."""
 
 
 class Arrivals:

@@ -13,13 +13,14 @@ from slixmpp.exceptions import XMPPError
 
 from gateway.delivery.server import Port
 from gateway.vocabulary.errors import LedgerAway
+from protocols.xmpp.acknowledgement import Settle, settle_nothing
 from protocols.xmpp.identity import place_from_key
 from protocols.xmpp.invitations import invitation_from_stanza
 from protocols.xmpp.link import Link
 from protocols.xmpp.notes import LEDGER_SECONDS
 from protocols.xmpp.places import Places
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.stream import Settle, Stream
+from protocols.xmpp.stream import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +35,6 @@ INVITED = "xmpp.invited"
 """The note in which the rooms of strangers' invitations are kept."""
 LEFT = "xmpp.left"
 """The note in which known groups are kept that we are not to be in."""
-
-
-def _nothing() -> None:
-    """Nobody waits for it to be settled."""
 
 
 class Attendance:
@@ -158,7 +155,7 @@ class Attendance:
 
     # Invitations
 
-    def invited(self, stanza: Element, settle: Settle = _nothing) -> bool:
+    def invited(self, stanza: Element, settle: Settle = settle_nothing) -> bool:
         """Whether a message is an invitation; it is accepted, unless there were too many.
 
         It is settled once it is on disk.

@@ -21,8 +21,9 @@ from typing import Protocol
 
 from gateway.delivery.metrics import EVENTS_DROPPED
 from gateway.delivery.server import Arrival, Port
+from protocols.xmpp.acknowledgement import Settle, settle_nothing
 from protocols.xmpp.gap import Gap, Item
-from protocols.xmpp.intake import Intake, Release, Settle, Unreadable
+from protocols.xmpp.intake import Intake, Release, Unreadable
 from protocols.xmpp.notes import Notes
 from protocols.xmpp.past import Page, Place, Result
 from protocols.xmpp.reader import NotShown, Reader
@@ -354,14 +355,10 @@ class CatchUp:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for item in items[:-1]:
-            self._intake.put(item, _nothing)
+            self._intake.put(item, settle_nothing)  # the last one speaks for all of them
         self._intake.put(items[-1], lambda: None if done.done() else done.set_result(None))
         await done
 
 
 def _last(page: Page) -> Place | None:
     return Place(page.results[-1].id, page.results[-1].at) if page.results else None
-
-
-def _nothing() -> None:
-    """The last one of a page speaks for all of them."""

@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from gateway.delivery.server import Port
 from gateway.vocabulary.errors import NotSent
+from protocols.xmpp.acknowledgement import Settle
 from protocols.xmpp.apologies import Apologies
 from protocols.xmpp.attendance import Attendance
 from protocols.xmpp.catchup import CatchUp
@@ -26,7 +27,6 @@ from protocols.xmpp.occupants import Change, Room
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
 from protocols.xmpp.stanzas import receipt_for
-from protocols.xmpp.stream import Settle
 from protocols.xmpp.subscriptions import Subscriptions
 from protocols.xmpp.translate import PASSING, arrival_from_stanza, place_from_stanza
 

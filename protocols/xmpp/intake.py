@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.delivery.server import Arrival, Port
 from gateway.vocabulary.errors import LedgerAway
+from protocols.xmpp.acknowledgement import Settle
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,6 @@ BATCH = 256
 """Arrivals offered to the ledger at once."""
 RETRY_SECONDS = (0.1, 5.0)
 """The first and the longest pause while the ledger is away."""
-
-Settle = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

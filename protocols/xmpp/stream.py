@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 from xml.etree.ElementTree import Element
@@ -26,7 +25,7 @@ from slixmpp.xmlstream import register_stanza_plugin
 from slixmpp.xmlstream.tostring import tostring
 
 from gateway.vocabulary.errors import CredentialsRefused, GatewayError
-from protocols.xmpp.acknowledgement import Departure, Session, Verdict
+from protocols.xmpp.acknowledgement import Departure, Session, Settle, Verdict, settle_nothing
 from protocols.xmpp.disco import our_info
 from protocols.xmpp.parser import BoundedParser
 from protocols.xmpp.settings import Settings
@@ -60,8 +59,6 @@ OUR_FAULT = (
     "unsupported-stanza-type",
 )
 """Stream errors that a stanza of ours may be the cause of (RFC 6120, 4.9.3)."""
-
-Settle = Callable[[], None]
 
 
 class Unreachable(GatewayError):
@@ -306,7 +303,7 @@ class Stream(ClientXMPP):  # type: ignore[misc]
 
     def _count(self) -> Settle:
         if not self.session.arriving:
-            return _nothing
+            return settle_nothing
         return partial(self.session.arrivals.settle, self.session.arrivals.take())
 
     def _acceptable(self, features: Element) -> bool:
@@ -489,10 +486,6 @@ class Stream(ClientXMPP):  # type: ignore[misc]
                 task.cancel()
         if not self._closed.done() and self._error is not None:
             self._closed.set_result(self._error)
-
-
-def _nothing() -> None:
-    """What is not counted needs no settling."""
 
 
 def _number(text: str | None) -> int | None:

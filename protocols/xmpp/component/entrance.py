@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from gateway.vocabulary.errors import NotSent
+from protocols.xmpp.acknowledgement import Settle
 from protocols.xmpp.component.address import sent_from
 from protocols.xmpp.component.courtesy import Courtesy
 from protocols.xmpp.component.puppets import Puppets
@@ -17,7 +18,7 @@ from protocols.xmpp.ids import id_from_stanza
 from protocols.xmpp.link import Link
 from protocols.xmpp.proofs import Proofs
 from protocols.xmpp.rooms import Rooms
-from protocols.xmpp.stream import Receiver, Settle
+from protocols.xmpp.stream import Receiver
 from protocols.xmpp.text import attribute_from_text
 
 logger = logging.getLogger(__name__)
