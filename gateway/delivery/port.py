@@ -93,7 +93,7 @@ class AccountPort:
         if len(arrivals) == 1:
             arrival = arrivals[0]
             why = f"cannot be recorded: {error}"
-            await self._set_aside(arrival.delivery, arrival.event, why, arrival.note)
+            await self.set_aside(arrival.delivery, arrival.event, why, arrival.note)
             return
         for arrival in arrivals:
             await self.accept([arrival])
@@ -206,13 +206,10 @@ class AccountPort:
         """See ``Port.held``."""
         return await self._journal.read(lambda rows: queries.names_held(rows, self.identity))
 
-    async def set_aside(self, delivery: str | None, raw: Any, error: str) -> None:
-        """See ``Port.set_aside``."""
-        await self._set_aside(delivery, raw, error)
-
-    async def _set_aside(
+    async def set_aside(
         self, delivery: str | None, raw: Any, error: str, note: tuple[str, str] | None = None
     ) -> None:
+        """See ``Port.set_aside``; a ``note`` is kept in the same commit."""
         EVENTS_DROPPED.labels("unreadable").inc()
         logger.warning("account=%s delivery=%s set aside: %s", self.account, delivery, error)
 
