@@ -404,7 +404,8 @@ class Switchboard:
         )
         if account_of(old) in self.outboxes:
             self.outboxes[account_of(old)].move(old, new, renamed)
-        await asyncio.shield(await asyncio.shield(renamed))
+        going_on = await asyncio.shield(renamed)
+        await asyncio.shield(going_on)
 
     def _settle_move(
         self, renamed: asyncio.Future[Any], *, old: str, new: str, again: bool, awake: bool
