@@ -89,7 +89,7 @@ async def test_a_holder_that_lives_is_not_replaced_though_the_clock_was_set_forw
     house: House, holder: Leases, rival: Leases
 ) -> None:
     await rival.want({ACCOUNT})
-    for _ in range(4):
+    for _ in range(6):
         await holder.renew()
         await changed(house, "until = until - %s", HOUR)
         await rival.want({ACCOUNT})

@@ -262,7 +262,8 @@ def test_several_files_keep_their_order(page: Page, room: Chatroom, tmp_path: Pa
 
 def test_no_more_than_ten_files_go(page: Page, room: Chatroom, tmp_path: Path) -> None:
     choose(page, tmp_path, *(f"{number}.png" for number in range(12)))
-    page.shows("#panel-room .told", "A message takes 10 files; 2 left out.")  # for six seconds
+    told = ["A message takes 10 files; 2 left out."]  # for six seconds
+    page.wait(lambda: page.texts("#panel-room .told") == told, told[0])
     loaded(page, 10)
 
 
