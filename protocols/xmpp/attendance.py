@@ -49,6 +49,8 @@ class Attendance:
         self._going: dict[str, asyncio.TimerHandle] = {}
         self._wanted: dict[str, Callable[[str], Awaitable[None]]] = {}
         """What is to be kept of each room and is not yet."""
+        self._accepting: dict[str, list[Settle]] = {}
+        """What is to be settled once the invitation to a room is on disk."""
         self._notes = asyncio.Lock()
 
     async def recall(self) -> None:
@@ -170,23 +172,32 @@ class Attendance:
             settle()
             return True
         self._rooms.add(invitation.room, password=invitation.password, invited=not known)
-        _soon(self._accept(invitation.room, settle))
+        if invitation.room not in self._accepting:
+            self._accepting[invitation.room] = []
+            _soon(self._accept(invitation.room))
+        self._accepting[invitation.room].append(settle)
         return True
 
-    async def _accept(self, jid: str, settle: Settle) -> None:
-        """Have an invitation on disk, however long the ledger is away."""
+    async def _accept(self, jid: str) -> None:
+        try:
+            await self._have_on_disk(jid)
+        finally:
+            settles = self._accepting.pop(jid)
+        if self._link.online() is not None:  # else they come again
+            for settle in settles:
+                settle()
+        self._acknowledge()
+
+    async def _have_on_disk(self, jid: str) -> None:
+        """Keep an invitation, however long the ledger is away."""
         left = jid in self._left
         while True:
             try:
-                await self._keep(jid, left=left)
-                break
+                return await self._keep(jid, left=left)
             except LedgerAway as error:
                 logger.debug("the invitation to room=%s is not kept yet: %s", jid, error)
             self._acknowledge(late=True)
             await asyncio.sleep(LEDGER_SECONDS)
-        if self._link.online() is not None:  # else it comes again
-            settle()
-        self._acknowledge()
 
     async def _keep(self, jid: str, *, left: bool) -> None:
         invited = [member.room.jid for member in self._rooms if member.invited]

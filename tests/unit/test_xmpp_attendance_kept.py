@@ -46,8 +46,13 @@ class Told:
 
     def __init__(self) -> None:
         self.settled = asyncio.Event()
+        self.count = 0
         self.late: list[bool] = []
         self.online = True
+
+    def settle(self) -> None:
+        self.count += 1
+        self.settled.set()
 
     def acknowledge(self, *, late: bool = False) -> None:
         self.late.append(late)
@@ -66,11 +71,12 @@ def attendance_of(port: AwayPort, link: Link) -> Attendance:
     return Attendance(cast(Any, port), link, rooms, places)
 
 
-def invited(port: AwayPort) -> Told:
+def invited(port: AwayPort, times: int = 1) -> Told:
     told, link = Told(), Link("example.org")
     link.stream = cast(Any, told)
     goes_to = attendance_of(port, link)
-    assert goes_to.invited(ElementTree.fromstring(INVITATION), told.settled.set)
+    for _ in range(times):
+        assert goes_to.invited(ElementTree.fromstring(INVITATION), told.settle)
     return told
 
 
@@ -81,6 +87,16 @@ async def test_one_that_the_ledger_did_not_take_at_once_is_kept_later(port: Away
     port.away = False
     await asyncio.wait_for(told.settled.wait(), 20)
     assert port.notes[INVITED] == f'["{DEN}"]'
+
+
+async def test_many_to_one_room_are_kept_at_once_and_all_settled(port: AwayPort) -> None:
+    port.away = True
+    told = invited(port, times=1000)
+    await asyncio.wait_for(port.asked.wait(), 20)
+    waiting = len(asyncio.all_tasks())
+    port.away = False
+    await asyncio.wait_for(told.settled.wait(), 20)
+    assert (waiting < 10, told.count) == (True, 1000)
 
 
 async def test_none_is_settled_before_it_is_kept(port: AwayPort) -> None:
